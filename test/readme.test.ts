@@ -91,6 +91,11 @@ const examples = [
     run: () => import('./examples/compare.js'),
   },
   {
+    readme: '../packages/compare/README.md',
+    file: './examples/compare-accesses.ts',
+    run: () => import('./examples/compare-accesses.js'),
+  },
+  {
     readme: '../packages/ebpf/README.md',
     file: './examples/ebpf.ts',
     run: () => import('./examples/ebpf.js'),

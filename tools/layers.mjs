@@ -88,6 +88,7 @@ const imageParts = {
 /** What the parts of `packages/compare` may import of each other. All of them use its `parts`. */
 const compareParts = {
   parts: { all: [] },
+  accesses: { all: ['parts'] },
   areas: { all: ['parts'] },
   layout: { all: ['areas', 'parts'] },
   stream: { all: ['parts'] },

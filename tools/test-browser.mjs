@@ -11,6 +11,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { endsWithUs } from './support/ending.mjs';
+import { requiredChromium, runInExplorer } from './support/explorer.mjs';
 import { run as program, root } from './support/run.mjs';
 import { temporaryFolder } from './support/temporary.mjs';
 
@@ -32,17 +33,7 @@ const ISOLATED = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-const chromium = [
-  process.env.VMAREA_CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
-if (chromium === undefined) {
-  console.log('test:browser: no Chromium here (apt-get install chromium, or name one by VMAREA_CHROMIUM)');
-  process.exit(process.env.VMAREA_BROWSER === 'required' ? 1 : 0);
-}
-
+const chromium = requiredChromium('test:browser');
 const programs = await bundled();
 console.log(`seed ${seed}`);
 const run = encodeURIComponent(JSON.stringify({ room, space }));
@@ -73,25 +64,10 @@ const code = await program(
   },
 );
 expect(code === 0, 'a page of the bench app has an error');
-await explorer(chromium);
+if (!existsSync(join(root, '_site/index.html')))
+  expect((await program('npm', ['run', '-s', 'site'])) === 0, 'the site cannot be made');
+expect((await runInExplorer(chromium, 'browser')) === 0, 'a test of the explorer or of the site fails');
 process.exit();
-
-/**
- * Builds the explorer, and runs its tests and those of the site, which is made when there is none.
- *
- * @param {string} browser
- */
-async function explorer(browser) {
-  const folder = join(root, 'apps/explorer');
-  const bin = join(folder, 'node_modules/.bin');
-  const options = { cwd: folder, env: { ...process.env, VMAREA_CHROMIUM: browser } };
-  expect((await program(join(bin, 'vite'), ['build'], options)) === 0, 'the explorer cannot be built');
-  if (!existsSync(join(root, '_site/index.html')))
-    expect((await program('npm', ['run', '-s', 'site'])) === 0, 'the site cannot be made');
-  const vitest = join(root, 'node_modules/.bin/vitest');
-  const config = ['run', '--config', 'vitest.browser.config.ts'];
-  expect((await program(vitest, config, options)) === 0, 'a test of the explorer or of the site fails');
-}
 
 /** The programs, by file name. */
 async function bundled() {

@@ -33,6 +33,11 @@ export const EXCEPTIONS = {
   'npx changeset': refused('asks questions; npm run release:rehearse reads what it has written'),
 
   'npm run fuzz:dumps': minutes('npm run fuzz:dumps -- 100 7'),
+  'npm run speed:explorer': {
+    how: 'smaller',
+    instead: 'npm run speed:explorer -- elf',
+    reason: 'takes minutes, and compares times that a busy machine changes',
+  },
   'npm run long': minutes('npm run long -- packages/ebpf/test/object'),
   'npm run hostile': minutes('npm run hostile -- 10000 7'),
   'npm run threads': minutes('npm run threads -- 20000 10 7'),

@@ -1,8 +1,40 @@
 /**
- * What a kernel's vm areas cost in each page-table format. Has nothing of Node: it runs in browsers and workers, too.
+ * What a kernel's vm areas and a program's accesses cost in each page-table format. Has nothing of Node: it runs in browsers and workers, too.
  *
  * @packageDocumentation
  */
+export {
+  ACCESS_KINDS,
+  type AccessBatch,
+  accessBatch,
+  FETCH,
+  LOAD,
+  MOST_ACCESS_BYTES,
+  STORE,
+} from './accesses/access-batch.js';
+export { AccessCase, type AccessCaseOptions } from './accesses/access-case.js';
+export type { AccessRow, Cycles, WalkCacheChoice } from './accesses/access-row.js';
+export type { AccessBacking } from './accesses/backing.js';
+export {
+  imageBacking,
+  pagemapBacking,
+  type TouchOptions,
+  touchBacking,
+  userFormat,
+} from './accesses/backings.js';
+export type { FrameOrder } from './accesses/first-touch.js';
+export { type FrameImage, type ImageTable, imageTable } from './accesses/image-table.js';
+export { LEAF_CHOICES, type LeafChoice, leafShifts } from './accesses/leaf-choice.js';
+export type { LeafCount } from './accesses/leaf-count.js';
+export type { PageAccesses } from './accesses/page-stream.js';
+export type { Pagemap, PagemapRange } from './accesses/pagemap.js';
+export { whyNotMapped } from './accesses/pagemap-table.js';
+export type { Reach } from './accesses/reach.js';
+export type { Relocation } from './accesses/relocation.js';
+export { AccessSimulation } from './accesses/simulation.js';
+export { AccessSurvey } from './accesses/survey.js';
+export { TableBudget } from './accesses/table-budget.js';
+export { TouchedPages } from './accesses/touched-pages.js';
 export type { AreaList, AreaSummary, ReadAreasOptions } from './areas/read-areas.js';
 export { functionOf, type SkippedLines } from './areas/vmallocinfo.js';
 export { type AreaRequest, type Content, KINDS, type Kind, type PageSizeSource } from './areas/workload.js';

@@ -15,13 +15,9 @@ export function bars(title: string, names: readonly string[], all: readonly Bar[
   const sum = ({ values }: Bar): number => values.reduce((total, value) => total + value, 0);
   const most = Math.max(Number.MIN_VALUE, ...all.map(sum));
   const rows = all.map(
-    ({
-      label,
-      values,
-      text,
-    }) => html`<div class="label">${label}</div><div class="value">${text}</div><div class="bar">${values.map(
-      (value, i) => html`<i class="c${i}" style="width:${((100 * value) / most).toFixed(2)}%"></i>`,
-    )}</div>
+    ({ label, values, text }) => html`<span>${label}</span><b>${text}</b><p>${values.flatMap((value, i) =>
+      value === 0 ? [] : [html`<i class="c${i}" style="width:${((100 * value) / most).toFixed(1)}%"></i>`],
+    )}</p>
 `,
   );
   return html`<figure><figcaption>${title}</figcaption>${key(names)}<div class="bars">${rows}</div></figure>`;

@@ -1,3 +1,4 @@
+import { dataOf, SAVING } from './data.js';
 import { html, type Markup } from './markup.js';
 import { PAGE_STYLE } from './style.js';
 import { SORTING } from './table.js';
@@ -8,15 +9,12 @@ export interface Page {
   /** Paragraphs below the title. */
   readonly notes: readonly string[];
   readonly sections: readonly { readonly title: string; readonly body: readonly Markup[] }[];
-  /** The result, for programs: JSON in the element `data`. Bigints become hexadecimal text. */
+  /** The result, for programs. */
   readonly data: unknown;
 }
 
 /** A page in one file: it loads nothing, and follows the reader's light or dark scheme. */
 export function htmlPage({ title, notes, sections, data }: Page): string {
-  const json = JSON.stringify(data, (_key, value) =>
-    typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
-  ).replaceAll('<', '\\u003c');
   const body = sections.map(
     ({ title: head, body: of }) => html`<section><h2>${head}</h2>${of}</section>
 `,
@@ -25,8 +23,8 @@ export function htmlPage({ title, notes, sections, data }: Page): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><title>${title}</title><style>${{ markup: PAGE_STYLE }}</style></head>
 <body><main><h1>${title}</h1>${notes.map((note) => html`<p class="dim">${note}</p>`)}
-${body}</main>
-<script type="application/json" id="data">${{ markup: json }}</script>
-<script>${{ markup: SORTING }}</script></body></html>
+${body}<p><button type="button" id="save">Save the data as JSON</button></p></main>
+${dataOf(data)}
+<script>${{ markup: SORTING + SAVING }}</script></body></html>
 `.markup;
 }

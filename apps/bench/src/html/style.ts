@@ -34,17 +34,17 @@ p.dim,caption,figcaption{color:var(--dim);font-size:.875rem;text-align:left}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:.2rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child,.left{text-align:left}
+th:first-child,td:first-child,.l{text-align:left}
 th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible{outline:2px solid var(--c0)}
 th[aria-sort=ascending] button::after{content:' ▲'}th[aria-sort=descending] button::after{content:' ▼'}
 tbody tr:hover{background:var(--soft)}
+#save{font:inherit;color:inherit;background:var(--soft);border:1px solid var(--line);border-radius:.3rem;padding:.25rem .75rem;margin-top:1rem;cursor:pointer}
 figure{margin:1rem 0}svg{width:100%;height:auto;display:block}
 .bars{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr max-content;gap:.15rem .75rem;grid-auto-flow:row dense;align-items:center;font-size:.875rem}
-.bars .label{grid-column:1}.bars .bar{grid-column:2}.bars .value{grid-column:3}
-.bars .bar{display:flex;height:.9rem}.bars .bar i{display:block;height:100%}
-.bars .value{text-align:right;font-variant-numeric:tabular-nums}
+.bars span{grid-column:1}.bars p{grid-column:2;margin:0;display:flex;height:.9rem}.bars p i{display:block;height:100%}
+.bars b{grid-column:3;font-weight:400;text-align:right;font-variant-numeric:tabular-nums}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.875rem;padding:0;list-style:none}
 .key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.35rem;vertical-align:-.1rem}
-@media (max-width:40rem){.bars{grid-template-columns:1fr max-content}.bars .value{grid-column:2}.bars .bar{grid-column:1/3}}
+@media (max-width:40rem){.bars{grid-template-columns:1fr max-content}.bars b{grid-column:2}.bars p{grid-column:1/3}}
 figure.wide svg{min-width:40rem}
 ${CHART_STYLE}`;

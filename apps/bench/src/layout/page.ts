@@ -41,7 +41,12 @@ export function layoutPage(result: LayoutResult, compared: readonly ComparedRow[
   if (least !== undefined && most !== undefined && most.callers.length > 0) {
     const title = `KiB of tables and lost memory. least: ${least.configuration}, ${least.leafPolicy} leaves; most: ${most.configuration}, ${most.leafPolicy} leaves`;
     sections.push(
-      { title: 'The address space', body: [html`<figure class="wide">${areaMap(least, DRAWN)}</figure>`] },
+      {
+        title: 'The address space',
+        body: [
+          html`<figure class="wide" tabindex="0" role="group" aria-label="The address space">${areaMap(least, DRAWN)}</figure>`,
+        ],
+      },
       {
         title: 'Who costs most',
         body: [htmlTable(title, callerColumns(most), callerLines(least, most).slice(0, LISTED))],

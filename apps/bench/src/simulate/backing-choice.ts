@@ -1,22 +1,24 @@
 import { resolve } from 'node:path';
 import type { Console } from '@vmarea/cli';
 import { plural, UsageError } from '@vmarea/cli';
-import { type Configuration, printable } from '@vmarea/core';
-import type { TlbDescription } from '@vmarea/mmu';
-import { LARGEST, readInput } from '../input/read-input.js';
 import {
+  type AccessBacking,
   imageBacking,
+  imageTable,
+  type LeafChoice,
+  leafShifts,
+  type Pagemap,
   pagemapBacking,
   type TouchOptions,
   touchBacking,
   userFormat,
-} from './backing/backings.js';
-import { imageTable } from './backing/image-table.js';
-import { type LeafChoice, leafShifts } from './backing/leaf-choice.js';
-import { whyNotMapped } from './backing/pagemap-table.js';
+  whyNotMapped,
+} from '@vmarea/compare';
+import { type Configuration, printable } from '@vmarea/core';
+import type { TlbDescription } from '@vmarea/mmu';
+import { LARGEST, readInput } from '../input/read-input.js';
 import { type MemoryImage, openImage } from './backing/read-image.js';
-import { type Pagemap, readPagemap } from './backing/read-pagemap.js';
-import type { Backing } from './case.js';
+import { readPagemap } from './backing/read-pagemap.js';
 import type { PresetChoice } from './presets.js';
 
 /** Where pages come from: a pagemap, an image with a root, or, with neither, first touches. */
@@ -88,7 +90,7 @@ function rootOf(value: string | undefined, { file, roots }: MemoryImage): bigint
 
 /** A backing on a processor, to be simulated. */
 interface Planned {
-  readonly backing: Backing;
+  readonly backing: AccessBacking;
   readonly preset: TlbDescription;
 }
 

@@ -1,5 +1,5 @@
 import { decimal } from '@vmarea/cli';
-import type { SimulateRow } from './result.js';
+import type { AccessRow } from '@vmarea/compare';
 
 /** The most charts of a report. */
 export const MOST_CHARTS = 4;
@@ -17,7 +17,7 @@ interface Chart {
  * @param most - the most charts.
  */
 export function chartsOf(
-  rows: readonly SimulateRow[],
+  rows: readonly AccessRow[],
   most: number = MOST_CHARTS,
 ): { readonly charts: Chart[]; readonly left: number } {
   const all = new Map<string, Chart>();
@@ -33,7 +33,7 @@ export function chartsOf(
   return { charts: charts.slice(0, most), left: Math.max(0, charts.length - most) };
 }
 
-function seriesOf({ moments }: SimulateRow): readonly number[] {
+function seriesOf({ moments }: AccessRow): readonly number[] {
   let accesses = 0;
   let walks = 0;
   return moments.map((moment) => {

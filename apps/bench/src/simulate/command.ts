@@ -12,20 +12,19 @@ import {
   type ValuesOf,
   wholeNumber,
 } from '@vmarea/cli';
+import { AccessCase, type FrameOrder, TableBudget, type WalkCacheChoice } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { appFile } from '../app-root.js';
 import { installedFormats } from '../formats.js';
 import { HTML_OPTION, reportFile } from '../html/file.js';
-import type { FrameOrder } from './backing/first-touch.js';
-import { leafChoices } from './backing/leaf-choice.js';
-import { TableBudget } from './backing/table-budget.js';
 import { type BackingChoice, backingsFor, checkedBacking } from './backing-choice.js';
-import { Case } from './case.js';
+import { leafChoices } from './leaf-choices.js';
 import { simulatePage } from './page.js';
 import { presetChoice } from './presets.js';
+import { refusing } from './refusing.js';
 import { simulateReport } from './report.js';
-import type { SimulateResult, WalkCacheChoice } from './result.js';
+import type { SimulateResult } from './result.js';
 import { simulate, survey } from './run.js';
 import { TRACE_FORMATS, type TraceFormat } from './trace/recognize.js';
 import { openTrace, type TraceSource } from './trace/source.js';
@@ -167,10 +166,12 @@ async function resultOf(run: Run, io: Console): Promise<SimulateResult> {
   const { source, backing, options, configurations, choices, presets } = run;
   // How many cases there are is known after the first reading; its share of the work is small.
   const first = progress(io, Math.max(1, source.size));
-  const found = await survey(source, run.format, first).finally(() => first.end());
-  const touch = { touched: found.touched, budget: new TableBudget(memoryLimit()), ...options };
-  const { backings, warnings } = await backingsFor(backing, configurations, choices, presets, touch);
-  const cases = backings.map(({ backing: one, preset }) => new Case(one, preset, options));
+  const found = await refusing(() => survey(source, run.format, first)).finally(() => first.end());
+  const touch = { touched: found.found.touched, budget: new TableBudget(memoryLimit()), ...options };
+  const { backings, warnings } = await refusing(() =>
+    backingsFor(backing, configurations, choices, presets, touch),
+  );
+  const cases = backings.map(({ backing: one, preset }) => new AccessCase(one, preset, options));
   if (cases.length === 0)
     throw new UsageError(['no format can be simulated', ...warnings, NO_PRESET].join('\n'));
   const second = progress(io, Math.max(1, source.size * cases.length));

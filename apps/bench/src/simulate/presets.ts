@@ -1,6 +1,6 @@
 import { UsageError, unknown } from '@vmarea/cli';
-import type { Configuration, PageTableFormat } from '@vmarea/core';
-import { TLB_PRESETS, type TlbDescription, type TlbUnit } from '@vmarea/mmu';
+import type { Configuration } from '@vmarea/core';
+import { TLB_PRESETS, type TlbDescription } from '@vmarea/mmu';
 
 /** The presets of a run without `--preset`: one or two for each architecture, each with the page sizes that it was measured with. */
 const USUAL: readonly { readonly name: string; readonly pageShifts?: readonly number[] }[] = [
@@ -47,18 +47,4 @@ function usualOf(configuration: Configuration): readonly TlbDescription[] {
 /** Whether a preset is of the architecture of a format. */
 function isOf({ architecture }: TlbDescription, { name }: Configuration): boolean {
   return architecture === undefined || name === architecture || name.startsWith(`${architecture}-`);
-}
-
-/**
- * Whether repeated accesses of a page may be left out (see `PageStream`): each kind of access has a first-level TLB that holds base
- * pages whole, and none serves both fetches and data.
- */
-export function mayCollapse({ tlbs }: TlbDescription, { pageShift }: PageTableFormat): boolean {
-  const first = tlbs.filter(({ level }) => level === 1);
-  const isOneSide = ({ kinds }: TlbUnit): boolean => !kinds.includes('execute') || kinds.length === 1;
-  // A unit without arrays is modelled with those of the other unit of its level.
-  const holds = ({ arrays }: TlbUnit): boolean =>
-    arrays === null ||
-    arrays.some(({ sizes }) => sizes === null || sizes === 'all' || sizes.includes(pageShift));
-  return first.every((unit) => isOneSide(unit) && holds(unit));
 }

@@ -10,12 +10,13 @@ import {
   widthOf,
   wrap,
 } from '@vmarea/cli';
+import type { AccessRow, Cycles } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import asciichart from 'asciichart';
 import { chartsOf, MOST_CHARTS } from './charts.js';
-import type { Cycles, SimulateResult, SimulateRow } from './result.js';
+import type { SimulateResult } from './result.js';
 
-type Columns = readonly Column<SimulateRow>[];
+type Columns = readonly Column<AccessRow>[];
 
 const KEYS: Columns = [
   { head: 'format', align: 'left', cell: ({ configuration }) => configuration },
@@ -125,7 +126,7 @@ export function backingLine({ options }: SimulateResult): string {
   return `Pages: mapped on first touch, ${order}; larger leaves where ${dense} % of their pages are touched; seed ${seed}`;
 }
 
-function leavesText({ mapped }: SimulateRow): string {
+function leavesText({ mapped }: AccessRow): string {
   return mapped.leaves.map((leaf) => `${count(leaf.count)}×${pageSizeName(leaf.bytes)}`).join(' ') || '–';
 }
 
@@ -143,36 +144,36 @@ function bytesText(bytes: number | null): string {
 }
 
 /** A number for each thousand accesses. */
-export function perThousand({ accesses }: SimulateRow, number: number): number {
+export function perThousand({ accesses }: AccessRow, number: number): number {
   return accesses.total === 0 ? 0 : (1000 * number) / accesses.total;
 }
 
-function perWalk({ walks }: SimulateRow, number: number): number | null {
+function perWalk({ walks }: AccessRow, number: number): number | null {
   return walks === 0 ? null : number / walks;
 }
 
 /** Misses of the first level for each thousand accesses: of fetches, or of loads and stores. */
-function firstLevel(row: SimulateRow, isFetch: boolean): number {
+function firstLevel(row: AccessRow, isFetch: boolean): number {
   return row.tlbs
     .filter(({ level, kinds }) => level === 1 && kinds.includes('execute') === isFetch)
     .reduce((sum, { missesPerThousand }) => sum + missesPerThousand, 0);
 }
 
-function byLevel(row: SimulateRow): string {
+function byLevel(row: AccessRow): string {
   if (row.walks === 0) return '–';
   return row.tableReads.levels
     .map(({ name, reads }) => `${name} ${decimal(perWalk(row, reads), 2)}`)
     .join(' ');
 }
 
-function cyclesText(row: SimulateRow, cycles: Cycles | null): string {
+function cyclesText(row: AccessRow, cycles: Cycles | null): string {
   if (cycles === null) return '';
   const [low, high] = [cycles.low, cycles.high].map((value) => decimal(perThousand(row, value), 1));
   return low === high ? `${low}` : `${low}–${high}`;
 }
 
 /** What a reader must know. */
-export function notesOf(rows: readonly SimulateRow[], walkCaches: string): string[] {
+export function notesOf(rows: readonly AccessRow[], walkCaches: string): string[] {
   const notes: string[] = [];
   for (const { accesses, configuration, leaves } of uniqueBackings(rows))
     if (accesses.unmapped > 0)
@@ -197,7 +198,7 @@ export function notesOf(rows: readonly SimulateRow[], walkCaches: string): strin
   return notes;
 }
 
-function uniqueBackings(rows: readonly SimulateRow[]): SimulateRow[] {
+function uniqueBackings(rows: readonly AccessRow[]): AccessRow[] {
   const seen = new Set<string>();
   return rows.filter(({ configuration, leaves }) => {
     const key = `${configuration} ${leaves}`;

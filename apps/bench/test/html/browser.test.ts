@@ -4,16 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { capture } from '../support/capture.js';
-import { pageOf, REPORTS } from '../support/reports.js';
+import { LARGEST, pageOf, REPORTS, removeBundle } from '../support/reports.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-browser-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  removeBundle();
+});
 
 /** A Chromium, where `npm run test:browser` names one. */
 const chromium = process.env.VMAREA_REPORTS_IN;
 
 /** Opens a file in a new browser. @returns what it shows in the end, and what its console says. */
-function opened(path: string): { readonly dom: string; readonly log: string } {
+function opened(
+  path: string,
+  scheme: 'light' | 'dark' = 'light',
+): { readonly dom: string; readonly log: string } {
   const log = join(folder, 'chromium.log');
   rmSync(log, { force: true });
   const dom = execFileSync(
@@ -24,7 +30,10 @@ function opened(path: string): { readonly dom: string; readonly log: string } {
         '--enable-logging',
         `--log-file=${log}`,
         `--user-data-dir=${join(folder, 'profile')}`,
-        '--dump-dom',
+        // Promises are waited for.
+        ...['--dump-dom', '--virtual-time-budget=5000'],
+        // Blink numbers the schemes: https://source.chromium.org, preferred_color_scheme.mojom.
+        `--blink-settings=preferredColorScheme=${scheme === 'dark' ? 0 : 1}`,
       ],
       `file://${path}`,
     ],
@@ -49,6 +58,30 @@ describe.skipIf(chromium === undefined)('a page in a browser', () => {
     const count = (text: string, what: RegExp): number => text.match(what)?.length ?? 0;
     expect(count(dom, /<tr>/g)).toBe(count(page, /<tr>/g));
     expect(count(dom, /<tr>/g)).toBeGreaterThan(2);
+  });
+
+  it.each(REPORTS)('of %s has the colours of the reader’s scheme', async (command, args) => {
+    const { page, path } = await pageOf(command, args, folder);
+    const tell = `<script>document.title = getComputedStyle(document.body).backgroundColor</script>`;
+    writeFileSync(path, page + tell);
+    const back = (scheme: 'light' | 'dark'): string =>
+      /<title>(.*?)<\/title>/.exec(opened(path, scheme).dom)?.[1] ?? '';
+    expect([back('light'), back('dark')]).toEqual(['rgb(255, 255, 255)', 'rgb(22, 22, 22)']);
+  });
+
+  it.each([...REPORTS.slice(0, 1), ...LARGEST.slice(0, 1)])('of %s saves its data', async (command, args) => {
+    const { page, path } = await pageOf(command, args, folder);
+    // What would be saved is written into the title.
+    const tell = `<script>
+URL.createObjectURL = (blob) => {
+  blob.text().then((text) => { document.title = JSON.parse(text).command; });
+  return 'data:,';
+};
+HTMLAnchorElement.prototype.click = () => {};
+document.getElementById('save').click();
+</script>`;
+    writeFileSync(path, page + tell);
+    expect(/<title>(.*?)<\/title>/.exec(opened(path).dom)?.[1]).toBe(command);
   });
 
   it('of layout draws its image', async () => {

@@ -1,23 +1,29 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { curves } from '../../src/html/charts.js';
 import { html } from '../../src/html/markup.js';
 import { htmlPage } from '../../src/html/page.js';
 import { capture } from '../support/capture.js';
-import { pageOf, REPORTS } from '../support/reports.js';
+import { LARGEST, pageOf, REPORTS, removeBundle } from '../support/reports.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-pages-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  removeBundle();
+});
 
 /** The data in a page. */
 function dataOf(page: string): {
   command: string;
   rows?: { configuration: string }[];
   areas?: { address: string }[];
+  formats?: { configuration: string }[];
 } {
-  return JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)?.[1] ?? '');
+  const [, type, text = ''] = /<script type="application\/(\w+)" id="data">(.*?)<\/script>/s.exec(page) ?? [];
+  return JSON.parse(type === 'gzip' ? gunzipSync(Buffer.from(text, 'base64')).toString() : text);
 }
 
 describe('--html', () => {
@@ -35,6 +41,13 @@ describe('--html', () => {
       expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|\bsrc=|@import|url\(/);
     },
   );
+
+  it.each(LARGEST)('of %s stays below 300 kB with all rows that there are', async (command, args) => {
+    const { page } = await pageOf(command, args, folder);
+    expect(Buffer.byteLength(page)).toBeLessThan(300_000);
+    const { rows = [], formats = [] } = dataOf(page);
+    expect(rows.length + formats.length).toBeGreaterThanOrEqual(20);
+  });
 
   it('of layout has the areas of the cheapest row at their addresses', async () => {
     const hostile = '0x0-0x0 8192 a+0x1/0x2 pages=1 vmalloc <script>alert(1)</script>&"\n'.repeat(3);

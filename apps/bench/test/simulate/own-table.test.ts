@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import type { AccessRow } from '@vmarea/compare';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { SimulateResult, SimulateRow } from '../../src/simulate/result.js';
+import type { SimulateResult } from '../../src/simulate/result.js';
 import { capture } from '../support/capture.js';
 import { pathOf } from '../support/files.js';
 import { lackeyText } from '../support/traces.js';
@@ -44,12 +45,12 @@ function traceOf(name: string, leaves: readonly Leaf[]): string {
   return name;
 }
 
-async function simulate(args: readonly string[]): Promise<{ result: SimulateResult; row: SimulateRow }> {
+async function simulate(args: readonly string[]): Promise<{ result: SimulateResult; row: AccessRow }> {
   const { code, out, err } = await capture(['simulate', ...args, '--json'], { cwd: folder });
   expect(err).toBe('');
   expect(code).toBe(0);
   const result = JSON.parse(out) as SimulateResult;
-  return { result, row: result.rows[0] as SimulateRow };
+  return { result, row: result.rows[0] as AccessRow };
 }
 
 describe("simulate over a process's own table", () => {
@@ -195,7 +196,7 @@ describe('simulate with a pagemap', () => {
       ...[trace, '--pagemap', name, '--format', 'x86-64,riscv64-sv48-napot', '--preset', 'zen-5'],
     ]);
     for (const row of result.rows) expect(row.mapped.bytes).toBe(4096 * pages);
-    const [base, huge] = result.rows as [SimulateRow, SimulateRow];
+    const [base, huge] = result.rows as [AccessRow, AccessRow];
     expect(base.mapped.leaves).toEqual([{ bytes: 4096, entryBytes: 4096, count: pages }]);
     expect(base.walks).toBe(50);
     expect(base.accesses.total).toBe(150);

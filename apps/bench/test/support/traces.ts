@@ -1,6 +1,6 @@
-import { accessBatch } from '../../src/simulate/trace/access-batch.js';
 import { type TraceFormat, traceReader } from '../../src/simulate/trace/recognize.js';
 import type { TraceCounts } from '../../src/simulate/trace/trace-reader.js';
+import { windowBatch } from '../../src/simulate/trace/window.js';
 
 /** An access as a test writes it: `F`, `L` or `S`, address, bytes. */
 export type Access = readonly [kind: 'F' | 'L' | 'S', address: bigint, bytes: number];
@@ -17,7 +17,7 @@ export interface ReadBytes {
 export function readBytes(format: TraceFormat, bytes: Uint8Array | string, piece = 2 ** 16): ReadBytes {
   const all = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
   const reader = traceReader(format);
-  const batch = accessBatch();
+  const batch = windowBatch();
   const window = new Uint8Array(2 ** 18 + 64);
   const accesses: Access[] = [];
   let have = 0;

@@ -15,11 +15,14 @@ const COMMON: ReadonlySet<string> = new Set([
 ]);
 
 serve<CompareCalls>(globalThis as unknown as Host, {
-  compare: async ({ text, name, skipBad, isAll }, tell) => {
-    const formats = CONFIGURATIONS.filter((one) => isAll || COMMON.has(one.name));
+  compare: async ({ text, name, skipBad, isAll, only }, tell) => {
+    const all = CONFIGURATIONS.filter((one) => isAll || COMMON.has(one.name));
+    const one = all.filter(({ name: format }) => format === only);
+    const formats = one.length > 0 ? one : all;
     const progress = (done: number, total: number, what: string): void =>
       tell({ what, share: total === 0 ? null : done / total });
     const comparison = await compareLayout(text, { formats, name, skipBad, progress });
-    return { comparison, sentence: pageSizeText(comparison) };
+    const isPart = one.length > 0;
+    return { comparison, isPart, sentence: isPart ? '' : pageSizeText(comparison) };
   },
 });

@@ -142,6 +142,24 @@ export interface RangeFilter {
   readonly region?: string;
 }
 
+/** Ranges in columns, as many as there are: a million take 30 MB. `rangeAt` reads one. */
+export interface RangeColumns {
+  readonly va: BigUint64Array<ArrayBuffer>;
+  readonly bytes: BigUint64Array<ArrayBuffer>;
+  readonly pa: BigUint64Array<ArrayBuffer>;
+  /** Indexes into `RANGE_KINDS`. */
+  readonly kinds: Uint8Array<ArrayBuffer>;
+  /** Sums of `MARKS`. */
+  readonly marks: Uint8Array<ArrayBuffer>;
+  /** log2 of the bytes of a leaf. */
+  readonly shifts: Uint8Array<ArrayBuffer>;
+  /** Indexes into `memoryNames` and `regionNames`. */
+  readonly memories: Uint8Array<ArrayBuffer>;
+  readonly regions: Uint8Array<ArrayBuffer>;
+  readonly memoryNames: readonly (MemoryType | null)[];
+  readonly regionNames: readonly (string | null)[];
+}
+
 /** What a listing found. */
 export interface RangeCounts {
   /** Ranges of all the root maps. */
@@ -158,9 +176,19 @@ export interface RangeCounts {
   readonly again: number;
 }
 
+/** How much of a dump was read. */
+export interface Reading {
+  readonly bytes: number;
+  /** Bytes of its files. */
+  readonly of: number;
+}
+
+/** Kinds of a range, by number. */
+export const RANGE_KINDS = ['leaves', 'missing', 'again'] as const;
+
 /** A row of the list. */
 export interface RangeView {
-  readonly kind: 'leaves' | 'missing' | 'again';
+  readonly kind: (typeof RANGE_KINDS)[number];
   readonly va: bigint;
   readonly bytes: bigint;
   readonly pa: bigint;
@@ -193,9 +221,10 @@ export type LookCalls = {
     readonly ask: { readonly va: bigint; readonly access: Access; readonly format: string };
     readonly answer: BesideView;
   };
-  readonly list: { readonly ask: RangeFilter; readonly answer: RangeCounts };
-  readonly rows: {
-    readonly ask: { readonly first: number; readonly count: number };
-    readonly answer: readonly RangeView[];
+  readonly list: {
+    readonly ask: RangeFilter;
+    /** The rows are moved to the page: it draws any of them at once, however fast it is scrolled. */
+    readonly answer: { readonly counts: RangeCounts; readonly rows: RangeColumns };
   };
+  readonly reading: { readonly ask: null; readonly answer: Reading };
 };

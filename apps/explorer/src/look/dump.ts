@@ -21,15 +21,16 @@ import {
 } from '@vmarea/inspect';
 import type { Progress } from '../messages/caller.js';
 import type {
+  LookCalls,
   OpenRequest,
-  RangeCounts,
   RangeFilter,
-  RangeView,
+  Reading,
   RootChoice,
   RootView,
   TableView,
 } from './calls.js';
 import { cellsOf } from './cells.js';
+import { CountedSources } from './counted-source.js';
 import { levelsOf } from './level-view.js';
 import { listRanges, type Ranges } from './ranges.js';
 import { hasTable, readTable } from './read-table.js';
@@ -39,11 +40,12 @@ export class Dump {
   readonly image: Image;
   readonly found: FoundRoots;
   readonly info: ImageInfo;
+  readonly #sources: CountedSources;
   #root: { readonly chosen: ChosenRoot; readonly layout: KernelLayout } | null = null;
   #ranges: Promise<Ranges> | null = null;
-  #listed: Ranges | null = null;
 
-  private constructor(image: Image, found: FoundRoots) {
+  private constructor(sources: CountedSources, image: Image, found: FoundRoots) {
+    this.#sources = sources;
     this.image = image;
     this.found = found;
     this.info = describeImage(image, found);
@@ -51,7 +53,8 @@ export class Dump {
 
   /** @throws VmError when the files are no dump: the message says what is wrong where. */
   static async open(request: OpenRequest, progress: (progress: Progress) => void): Promise<Dump> {
-    const image = openImage(await sourcesOf(request), {
+    const sources = new CountedSources(await sourcesOf(request));
+    const image = openImage(sources.all, {
       ...(request.rawFrom === null ? {} : { map: [rawPiece(request)] }),
     });
     let isText = true;
@@ -63,7 +66,12 @@ export class Dump {
         progress({ what: isText ? 'looking for VMCOREINFO' : 'looking for page tables', share });
       },
     });
-    return new Dump(image, found);
+    return new Dump(sources, image, found);
+  }
+
+  /** How much of the files was read so far. */
+  get reading(): Reading {
+    return { bytes: this.#sources.read, of: this.#sources.size };
   }
 
   /** The root that was chosen. */
@@ -85,7 +93,6 @@ export class Dump {
     const layout = kernelLayout(format, this.found.vmcoreinfo[0] ?? null);
     this.#root = { chosen, layout };
     this.#ranges = null;
-    this.#listed = null;
     const { bits, upper } = format.range;
     return {
       ...{ format: format.name, root, from, pageShift: format.pageShift, bits, upper },
@@ -138,7 +145,10 @@ export class Dump {
   }
 
   /** Lists all ranges once, and keeps those that a filter asks for. */
-  async list(filter: RangeFilter, progress: (progress: Progress) => void): Promise<RangeCounts> {
+  async list(
+    filter: RangeFilter,
+    progress: (progress: Progress) => void,
+  ): Promise<LookCalls['list']['answer']> {
     const { chosen, layout } = this.chosen;
     this.#ranges ??= listRanges(chosen.table, layout.regions, async (count) => {
       progress({ what: `${count.toLocaleString('en')} ranges`, share: null });
@@ -146,13 +156,8 @@ export class Dump {
       if (this.#root?.chosen !== chosen) throw new VmError('EAGAIN', 'another root was chosen');
     });
     const ranges = await this.#ranges;
-    this.#listed = ranges;
-    return ranges.filter(filter);
-  }
-
-  /** Rows of the last list. */
-  rows(first: number, count: number): RangeView[] {
-    return this.#listed?.rows(first, count) ?? [];
+    const counts = ranges.filter(filter);
+    return { counts, rows: ranges.columns() };
   }
 }
 

@@ -1,8 +1,7 @@
 import { type LeafItem, listLeaves, type MemoryType, type PageTableReader } from '@vmarea/core';
 import { type Region, regionAt } from '@vmarea/inspect';
-import { MARKS, type RangeCounts, type RangeFilter, type RangeView } from './calls.js';
+import { MARKS, RANGE_KINDS, type RangeColumns, type RangeCounts, type RangeFilter } from './calls.js';
 
-const NAMES = ['leaves', 'missing', 'again'] as const;
 /** Milliseconds of work between two looks at other calls. */
 const SLICE = 12;
 
@@ -33,7 +32,7 @@ export class Ranges {
     this.#va[at] = item.va;
     this.#bytes[at] = item.bytes;
     this.#pa[at] = item.pa;
-    this.#kinds[at] = NAMES.indexOf(item.kind);
+    this.#kinds[at] = RANGE_KINDS.indexOf(item.kind);
     this.#regions[at] = place(this.#regionNames, regionAt(regions, item.va, item.pa).region?.name ?? null);
     if (item.kind !== 'leaves') return;
     const { rights, protection } = item;
@@ -50,7 +49,7 @@ export class Ranges {
       (item.runShift === null ? 0 : MARKS.inRun);
   }
 
-  /** Keeps the ranges that a filter asks for, for `rows`. */
+  /** Keeps the ranges that a filter asks for, for `columns`. */
   filter(filter: RangeFilter): RangeCounts {
     const { mask, value } = bitsOf(filter);
     const shift = filter.leafBytes === undefined ? -1 : Math.log2(filter.leafBytes);
@@ -87,18 +86,25 @@ export class Ranges {
     };
   }
 
-  /** Rows of the last filter. */
-  rows(first: number, count: number): RangeView[] {
-    return Array.from(this.#matches.subarray(first, first + count), (i) => ({
-      kind: NAMES[this.#kinds[i] as number] as RangeView['kind'],
-      va: this.#va[i] as bigint,
-      bytes: this.#bytes[i] as bigint,
-      pa: this.#pa[i] as bigint,
-      leafBytes: 2 ** (this.#shifts[i] as number),
-      marks: this.#marks[i] as number,
-      memory: this.#memoryNames[this.#memories[i] as number] ?? null,
-      region: this.#regionNames[this.#regions[i] as number] ?? null,
-    }));
+  /** The ranges that the last filter kept. The arrays are new. */
+  columns(): RangeColumns {
+    const kept = this.#matches;
+    const wide = (all: BigUint64Array): BigUint64Array<ArrayBuffer> => {
+      const some = new BigUint64Array(kept.length);
+      for (let i = 0; i < some.length; i++) some[i] = all[kept[i] as number] as bigint;
+      return some;
+    };
+    const narrow = (all: Uint8Array): Uint8Array<ArrayBuffer> => {
+      const some = new Uint8Array(kept.length);
+      for (let i = 0; i < some.length; i++) some[i] = all[kept[i] as number] as number;
+      return some;
+    };
+    return {
+      ...{ va: wide(this.#va), bytes: wide(this.#bytes), pa: wide(this.#pa) },
+      ...{ kinds: narrow(this.#kinds), marks: narrow(this.#marks), shifts: narrow(this.#shifts) },
+      ...{ memories: narrow(this.#memories), regions: narrow(this.#regions) },
+      ...{ memoryNames: this.#memoryNames, regionNames: this.#regionNames },
+    };
   }
 
   #grow(): void {

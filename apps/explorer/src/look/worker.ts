@@ -1,5 +1,5 @@
 import { VmError } from '@vmarea/core';
-import { type Host, serve } from '../messages/serve.js';
+import { type Host, Moved, serve } from '../messages/serve.js';
 import { viewBeside } from './beside.js';
 import type { LookCalls } from './calls.js';
 import { Dump } from './dump.js';
@@ -36,6 +36,13 @@ serve<LookCalls>(globalThis as unknown as Host, {
     if (configuration === null) throw new VmError('EINVAL', `no format is called ${JSON.stringify(format)}`);
     return viewBeside(dump().chosen.chosen.table, va, access, configuration);
   },
-  list: (filter, progress) => dump().list(filter, progress),
-  rows: ({ first, count }) => dump().rows(first, count),
+  list: async (filter, progress) => {
+    const answer = await dump().list(filter, progress);
+    const { va, bytes, pa, kinds, marks, shifts, memories, regions } = answer.rows;
+    return new Moved(
+      answer,
+      [va, bytes, pa, kinds, marks, shifts, memories, regions].map(({ buffer }) => buffer),
+    );
+  },
+  reading: () => dump().reading,
 });

@@ -1,17 +1,30 @@
 import { VmError } from '@vmarea/core';
 import type { Calls, PlainError, Progress, Question, Reply } from './caller.js';
 
+/** An answer whose buffers are moved to the page, not copied. The worker has them no more. */
+export class Moved<A> {
+  readonly answer: A;
+  readonly buffers: readonly ArrayBuffer[];
+
+  constructor(answer: A, buffers: readonly ArrayBuffer[]) {
+    this.answer = answer;
+    this.buffers = buffers;
+  }
+}
+
+type Answer<A> = A | Moved<A>;
+
 /** What answers each call. */
 export type Answers<C extends Calls> = {
   readonly [N in keyof C & string]: (
     ask: C[N]['ask'],
     progress: (progress: Progress) => void,
-  ) => C[N]['answer'] | Promise<C[N]['answer']>;
+  ) => Answer<C[N]['answer']> | Promise<Answer<C[N]['answer']>>;
 };
 
 /** The part of a worker's global object that is needed. */
 export interface Host {
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
@@ -22,7 +35,9 @@ export function serve<C extends Calls>(host: Host, answers: Answers<C>): void {
     const { id, name, ask } = data as Question;
     try {
       const answer = answers[name as keyof C & string];
-      post({ id, answer: await answer(ask, (progress) => post({ id, progress })) });
+      const got = await answer(ask, (progress) => post({ id, progress }));
+      if (got instanceof Moved) host.postMessage({ id, answer: got.answer } satisfies Reply, got.buffers);
+      else post({ id, answer: got });
     } catch (error) {
       post({ id, error: plain(error) });
     }

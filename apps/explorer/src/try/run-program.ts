@@ -72,8 +72,15 @@ const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
 /** Most lines of output that are kept. */
 const MOST_LINES = 2000;
 
-/** Runs a program of somebody, and records what it does. A mistake in it is a part of the result. */
-export async function runProgram(code: string): Promise<RunResult> {
+/**
+ * Runs a program of somebody, and records what it does. A mistake in it is a part of the result.
+ *
+ * @param after - called behind it. What it throws is a mistake of the program, too.
+ */
+export async function runProgram(
+  code: string,
+  after: () => Promise<void> = async () => {},
+): Promise<RunResult> {
   const recorder = new Recorder();
   const print = (...values: unknown[]): void => {
     if (recorder.output.length > MOST_LINES) return;
@@ -89,6 +96,7 @@ export async function runProgram(code: string): Promise<RunResult> {
     const { body } = moduleCode(code, Object.keys(modules));
     const program = new AsyncFunction('modules', 'console', `'use strict'; ${body}`);
     await program(modules, { log: print, error: print, warn: print, info: print });
+    await after();
     return recorder.result(null);
   } catch (error) {
     const message = messageOf(error);

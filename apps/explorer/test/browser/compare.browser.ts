@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { axeFindings, fitsWidth, Site, shot } from './page.js';
 
@@ -16,7 +19,7 @@ const TEXT = `\
 describe('Compare', () => {
   test('compares the bundled areas at first sight, and sorts', async () => {
     const page = await site.page('#compare');
-    await page.getByRole('heading', { name: 'Formats' }).waitFor();
+    await page.getByRole('heading', { name: 'Formats', exact: true }).waitFor();
     await page.getByText('On 64K pages', { exact: false }).waitFor();
     const first = page.locator('.rows tbody tr').first();
     await page.getByRole('button', { name: /^walk/ }).click();
@@ -46,7 +49,7 @@ describe('Compare', () => {
 
   test('takes a text that is pasted, and says in which line it is wrong', async () => {
     const page = await site.page('#compare');
-    await page.getByRole('heading', { name: 'Formats' }).waitFor();
+    await page.getByRole('heading', { name: 'Formats', exact: true }).waitFor();
     await page.getByText('Paste one').click();
     const box = page.getByRole('textbox', { name: 'Text of /proc/vmallocinfo' });
     await box.fill(`${TEXT}this is no line\n`);
@@ -55,10 +58,78 @@ describe('Compare', () => {
     await alert.waitFor();
     expect(await alert.textContent()).toMatch(/EINVAL.*3/);
     // What was shown stays.
-    await page.getByRole('heading', { name: 'Formats' }).waitFor();
+    await page.getByRole('heading', { name: 'Formats', exact: true }).waitFor();
     await box.fill(TEXT);
     await page.getByRole('button', { name: 'Compare', exact: true }).click();
     await page.getByText('the pasted text · 2 areas').waitFor();
+  });
+
+  test('refuses what is no text of areas, and keeps what was shown', async () => {
+    const page = await site.page('#compare');
+    await page.getByRole('heading', { name: 'Formats', exact: true }).waitFor();
+    const alert = page.getByRole('alert');
+    const open = (name: string, buffer: Buffer) =>
+      page.getByLabel('Open a /proc/vmallocinfo').setInputFiles({ name, buffer, mimeType: 'text/plain' });
+    await open('empty.txt', Buffer.from('\n \n'));
+    await expect
+      .poll(() => alert.textContent())
+      .toBe('empty.txt is empty: expected the text of a /proc/vmallocinfo.');
+    await open('page.html', Buffer.from('<script>alert(1)</script>'));
+    await expect
+      .poll(() => alert.textContent())
+      .toMatch(/^EINVAL: page\.html:1:1: expected the first address/);
+    // A sparse file of 65 MiB would be read whole.
+    const path = join(mkdtempSync(join(tmpdir(), 'vmarea-compare-')), 'dump');
+    writeFileSync(path, '');
+    truncateSync(path, 65 << 20);
+    await page.getByLabel('Open a /proc/vmallocinfo').setInputFiles(path);
+    await expect
+      .poll(() => alert.textContent())
+      .toBe('dump is 65M long: expected the text of a /proc/vmallocinfo. Dumps are opened in Walk.');
+    rmSync(dirname(path), { recursive: true });
+    await page.getByText('Linux 6.12, x86-64 · 163 areas').waitFor();
+  });
+
+  test('links to all that was chosen, with the text that was pasted', async () => {
+    const page = await site.page('#compare');
+    await page.getByRole('heading', { name: 'Formats', exact: true }).waitFor();
+    await page.getByText('Paste one').click();
+    await page.getByRole('textbox', { name: 'Text of /proc/vmallocinfo' }).fill(`${TEXT}no line\n`);
+    await page.getByRole('button', { name: 'Compare, and pass over bad lines' }).click();
+    await page.getByText('The address of this page is a link to this text').waitFor();
+    await page.getByLabel('Leaves', { exact: true }).selectOption('huge');
+    await page.getByRole('button', { name: 'to scale' }).click();
+    await page.getByRole('button', { name: 'by caller' }).click();
+    await page.getByRole('button', { name: 'riscv64-sv39', exact: true }).click();
+    const hash = await page.evaluate(() => location.hash);
+    const again = await site.page(hash);
+    await again.getByText('the text of the link · 2 areas').waitFor();
+    await again.getByRole('heading', { name: /The address space.*riscv64-sv39, huge leaves/ }).waitFor();
+    await expect.poll(() => again.locator('.rows tbody tr').count()).toBe(7);
+    for (const name of ['to scale', 'by caller'])
+      expect(await again.getByRole('button', { name }).getAttribute('aria-pressed')).toBe('true');
+    await expect.poll(() => again.evaluate(() => location.hash)).toBe(hash);
+  });
+
+  test('says what is wrong with a link, and when a text is too long for one', async () => {
+    const cut = await site.page('#compare?text=abc');
+    await cut.getByText('The text in this link cannot be read').waitFor();
+    await cut.getByText('Linux 6.12, x86-64 · 163 areas').waitFor();
+    const unknown = await site.page('#compare?format=vax');
+    await unknown.getByText('No format is called "vax".').waitFor({ timeout: 90_000 });
+    const page = await site.page('#compare?format=arm64-4k-52&leaves=base');
+    await page.getByRole('heading', { name: /The address space.*arm64-4k-52, base leaves/ }).waitFor();
+    expect(await page.getByRole('checkbox', { name: 'all formats' }).isChecked()).toBe(true);
+    await page.getByRole('checkbox', { name: 'all formats' }).click();
+    await page.getByText('Paste one').click();
+    const many = Array.from({ length: 1200 }, (_, i) => {
+      const name = Math.imul(i + 1, 2_654_435_761) >>> 0;
+      return `0x0-0x0 8192 caller_${name.toString(36)}_${(name ^ 0x5bd1e995).toString(36)}+0x1/0x2 pages=1 vmalloc`;
+    });
+    await page.getByRole('textbox', { name: 'Text of /proc/vmallocinfo' }).fill(many.join('\n'));
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    await page.getByText('This text is too long for a link').waitFor();
+    expect(await page.evaluate(() => location.hash.length)).toBeLessThan(200);
   });
 
   test.each([

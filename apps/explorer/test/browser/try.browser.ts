@@ -44,6 +44,23 @@ describe('Try', () => {
     await page.getByRole('button', { name: /^Run/ }).waitFor();
   });
 
+  test.each([
+    ['', null],
+    ['// nothing\n', null],
+    ["import { x } from '@vmarea/none';", 'there is no package @vmarea/none here'],
+    ['Promise.reject(new Error("nobody waits"));', 'nobody waits'],
+    ['throw 5;', '5'],
+    ['const a = [];\nfor (;;) a.push(new Uint8Array(1e9));', 'Line 2: RangeError'],
+  ])('says what a program does that draws nothing: %j', async (text, says) => {
+    const page = await site.page('#try');
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill(text);
+    await code.press('Control+Enter');
+    if (says !== null) await page.getByRole('alert').getByText(says).waitFor();
+    await page.getByText('The program made no call of a kernel').waitFor();
+  });
+
   test('lets keys leave the text', async () => {
     const page = await site.page('#try');
     const code = page.getByRole('textbox', { name: 'Code' });
@@ -54,6 +71,42 @@ describe('Try', () => {
     await code.press('Escape');
     await code.press('Tab');
     expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('TEXTAREA');
+  });
+
+  test('links to a program that a person wrote, which another person reads before it runs', async () => {
+    const page = await site.page('#try?program=runs');
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    const mine = `// Größe\n${await code.inputValue()}\nconsole.log('mine');\n`;
+    await code.fill(mine);
+    await code.press('Control+Enter');
+    await page.getByText('The address of this page is a link to this program').waitFor();
+    await page.getByRole('button', { name: 'The call before' }).click();
+    const hash = await page.evaluate(() => location.hash);
+    expect(hash).toMatch(/^#try\?program=runs&code=[\w-]+&step=\d+$/);
+    const other = await site.page(hash);
+    await other.getByText('This program came with a link. Read it, then run it').waitFor();
+    expect(await other.getByRole('textbox', { name: 'Code' }).inputValue()).toBe(mine);
+    expect(await other.getByText('mine', { exact: true }).count()).toBe(0);
+    await other.getByRole('button', { name: /^Run/ }).click();
+    await other.getByText('mine', { exact: true }).waitFor();
+  });
+
+  test('says what is wrong with a link, and when a program is too long for one', async () => {
+    const unknown = await site.page('#try?program=nothing&step=99');
+    await unknown.getByText('No program is called "nothing".').waitFor();
+    await unknown.getByRole('heading', { name: 'Call 10 of 10' }).waitFor();
+    const page = await site.page('#try?program=runs&code=zzzz');
+    await page.getByText('The program in this link cannot be read').waitFor();
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    const long = Array.from(
+      { length: 2000 },
+      (_, i) => `// ${(Math.imul(i + 1, 2_654_435_761) >>> 0).toString(36)}`,
+    );
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill(long.join('\n'));
+    await code.press('Control+Enter');
+    await page.getByText('This program is too long for a link').waitFor();
   });
 
   test.each([

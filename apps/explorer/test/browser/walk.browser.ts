@@ -3,6 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TABLE_FILES } from '../../build/bundled-tables.js';
+import { manyLeaves } from '../support/many-leaves.js';
 import { axeFindings, fitsWidth, Site, shot } from './page.js';
 
 let site: Site;
@@ -77,6 +78,43 @@ describe('Walk', () => {
     expect(await hashOf(page)).toBe('#walk?table=x86-64&format=x86-64&root=0x533c000&va=0x400000&level=2');
   });
 
+  test('comes back to an access and a format beside that a link names', async () => {
+    const hash =
+      '#walk?table=x86-64&format=x86-64&root=0x533c000&va=0x400000&level=3&access=write-user&beside=riscv64-sv39';
+    const page = await site.page(hash);
+    await page.getByText('Fault #PF 7').waitFor();
+    await page.getByRole('columnheader', { name: 'riscv64-sv39' }).waitFor();
+    expect(await hashOf(page)).toBe(hash);
+  });
+
+  test('says what a link names that is not here', async () => {
+    const unknown = await site.page('#walk?table=vax&va=0x1000');
+    await unknown.getByText('No tables are called "vax".').waitFor();
+    const file = await site.page('#walk?format=x86-64&root=0x533c000&va=0x400000&level=3');
+    await file.getByText('This link names the root 0x533c000 of a dump').waitFor();
+    await choose(file, { name: 'vmcore', buffer: dump('x86-64.kdump.gz'), mimeType: '' });
+    await file.getByRole('heading', { name: 'PTE table' }).waitFor();
+    expect(await hashOf(file)).toBe('#walk?format=x86-64&root=0x533c000&va=0x400000&level=3');
+    const root = await site.page('#walk?table=x86-64&root=0xdeadbeef000');
+    await root.getByRole('alert').waitFor();
+    expect(await root.getByRole('alert').textContent()).toMatch(/^EFAULT at 0x0*deadbeef000/);
+    await root.getByText(/^697 of 697 ranges/).waitFor();
+  });
+
+  test('draws the rows of a long list that are seen, and no others', async () => {
+    const page = await site.page('#walk');
+    await choose(page, file('many.ptimage', Buffer.from(manyLeaves('x86-64', 50_000))));
+    await page.getByText(/^50,001 of 50,001 ranges/).waitFor();
+    const rows = page.locator('.range');
+    expect(await rows.count()).toBeLessThan(40);
+    await page.getByRole('listbox', { name: 'Ranges' }).focus();
+    await page.keyboard.press('End');
+    await page.locator('#range-50000').waitFor();
+    expect(await rows.count()).toBeLessThan(40);
+    // 104 tables of the last level, each read once or twice: no more than that.
+    expect(await page.getByLabel('The dump').textContent()).toMatch(/[\d.]+[KM] read of [\d.]+K/);
+  });
+
   test('says why an access faults, with the code of the architecture', async () => {
     const page = await site.page('#walk?table=x86-64&root=0x533c000&va=0x400000&level=3');
     await page.getByRole('button', { name: 'write by user mode: fault #PF 7' }).click();
@@ -126,11 +164,88 @@ describe('Walk', () => {
     await page.getByText('Linux 6.12.117+deb13-riscv64').waitFor();
   });
 
+  test('says what is wrong with files that are none', async () => {
+    const page = await site.page('#walk');
+    const alert = page.getByRole('alert');
+    await choose(page, file('nothing', Buffer.alloc(0)));
+    await expect.poll(() => alert.textContent()).toBe('nothing: the file is empty, or is a folder.');
+    await choose(page, file('cut', dump('x86-64.kdump.gz').subarray(0, 5000)));
+    await expect.poll(() => alert.textContent()).toMatch(/^cut: EINVAL: byte 0x1b4.*is it truncated\?$/);
+    await choose(page, file('noise', Buffer.alloc(2 ** 16, 'no tables ')));
+    await expect.poll(() => alert.textContent()).toMatch(/^noise: EINVAL.*"PTIMAGE1", "makedumpfile"$/);
+    await page.getByLabel('Is it raw memory?').fill('80000000');
+    await page.getByRole('button', { name: 'Open as raw memory' }).click();
+    await expect
+      .poll(() => alert.textContent())
+      .toMatch(/^noise: no root of page tables was found that can be believed/);
+    const packed = gzipSync(dump('x86-64.kdump.gz'));
+    await choose(page, file('tables.gz', packed));
+    await expect.poll(() => alert.textContent()).toMatch(/^tables\.gz: .*unpack it with gunzip/);
+  });
+
+  test('says above all tables that a dump is cut, and how much of it was read', async () => {
+    const page = await site.page('#walk');
+    const whole = dump('arm64-16k.ptimage.gz');
+    await choose(page, file('cut.ptimage', whole.subarray(0, whole.length / 2)));
+    await page.getByText(/^the file is cut: \d+ bytes of memory/).waitFor();
+    await page.getByText(/tables are not in the dump/).waitFor();
+    const [, read = 0, of = 0] =
+      /([\d.]+)K read of ([\d.]+)K/.exec((await page.getByLabel('The dump').textContent()) ?? '') ?? [];
+    expect(Number(read)).toBeGreaterThan(0);
+    expect(Number(read)).toBeLessThanOrEqual(Number(of));
+  });
+
+  test('refuses addresses that the root does not translate, and says which one is near', async () => {
+    const page = await site.page('#walk?table=x86-64');
+    await page.getByText(/^697 of 697 ranges/).waitFor();
+    const box = page.getByRole('textbox', { name: 'Address' });
+    for (const [text, says] of [
+      ['zz', 'Write up to 16 hexadecimal digits'],
+      ['0x1ffffffffffffffff', 'Write up to 16 hexadecimal digits'],
+      ['0000900000000000', 'translates 48 bits, so not this address. Did you mean 0xffff900000000000?'],
+    ] as const) {
+      await box.fill(text);
+      await box.press('Enter');
+      await page.getByText(says).waitFor();
+      expect(await box.getAttribute('aria-invalid')).toBe('true');
+      expect(await box.inputValue()).toBe(text);
+    }
+    await box.fill('ffff_ffff_8100_0000');
+    await box.press('Enter');
+    await expect.poll(() => box.inputValue()).toBe('0xffffffff81000000');
+    expect(await box.getAttribute('aria-invalid')).toBe('false');
+  });
+
+  test('is used by keys alone, from the first view to an entry', async () => {
+    const page = await site.page('');
+    const focused = () =>
+      page.evaluate(() => {
+        const { activeElement } = document;
+        return activeElement?.getAttribute('aria-label') ?? activeElement?.textContent?.trim() ?? '';
+      });
+    for (let i = 0; i < 20 && !(await focused()).startsWith('riscv64'); i++) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await expect.poll(focused).toBe('Entries of the PMD table');
+    await page.keyboard.press('Escape');
+    await expect.poll(focused).toBe('Entries of the PGD table');
+    await page.keyboard.press('/');
+    await page.keyboard.type('ffffffff80002000');
+    await page.keyboard.press('Enter');
+    await page.locator('.result').getByText('0x0000000080202000').first().waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(focused).toMatch(/^Entries of the/);
+    // From a list of choices, too.
+    await page.getByRole('combobox', { name: 'Region' }).focus();
+    await page.keyboard.press('/');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('address');
+  });
+
   test.each([
     ['light', 1400],
     ['dark', 1400],
     ['light', 400],
     ['dark', 400],
+    ['light', 320],
   ] as const)('is legible and accessible: %s, %i pixels', async (colorScheme, width) => {
     const options = { colorScheme, viewport: { width, height: 900 } };
     const start = await site.page('#walk', options);

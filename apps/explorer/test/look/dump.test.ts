@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { MARKS, type RangeView } from '../../src/look/calls.js';
 import type { Dump } from '../../src/look/dump.js';
 import { CONFIGURATIONS } from '../../src/look/formats.js';
+import { rangesAt } from '../../src/look/range-at.js';
 import { hex } from '../../src/page/shared/text.js';
 import { openBundled } from './open-bundled.js';
 
@@ -21,8 +22,8 @@ function foundBySomebodyElse(name: string): [va: bigint, bytes: bigint, pa: bigi
 }
 
 async function rowsOf(dump: Dump): Promise<readonly RangeView[]> {
-  const { matches } = await dump.list({}, () => {});
-  return dump.rows(0, matches);
+  const { counts, rows } = await dump.list({}, () => {});
+  return rangesAt(rows, 0, counts.matches);
 }
 
 describe('a bundled table', () => {
@@ -78,22 +79,23 @@ describe('a list of ranges', () => {
       },
     ];
     for (const { filter, keeps } of filters) {
-      const { matches, bytes } = await dump.list(filter, () => {});
-      const kept = dump.rows(0, matches);
+      const { counts, rows: columns } = await dump.list(filter, () => {});
+      const kept = rangesAt(columns, 0, counts.matches);
       expect(kept).toEqual(rows.filter(keeps));
       expect(kept.length).toBeGreaterThan(0);
       expect(kept.length).toBeLessThan(rows.length);
-      expect(bytes).toBe(kept.reduce((sum, row) => sum + row.bytes, 0n));
+      expect(counts.bytes).toBe(kept.reduce((sum, row) => sum + row.bytes, 0n));
     }
-    expect((await dump.list({ region: 'no such region' }, () => {})).matches).toBe(0);
+    expect((await dump.list({ region: 'no such region' }, () => {})).counts.matches).toBe(0);
   });
 
   test('gives a window of its rows', async () => {
     const dump = await openBundled('riscv64-sv39.kdump.gz');
     dump.choose({ number: 1 }, CONFIGURATIONS);
     const rows = await rowsOf(dump);
-    expect(dump.rows(50, 7)).toEqual(rows.slice(50, 57));
-    expect(dump.rows(rows.length - 2, 10)).toEqual(rows.slice(-2));
+    const { rows: columns } = await dump.list({}, () => {});
+    expect(rangesAt(columns, 50, 7)).toEqual(rows.slice(50, 57));
+    expect(rangesAt(columns, rows.length - 2, 10)).toEqual(rows.slice(-2));
   });
 });
 

@@ -4,6 +4,7 @@ import { TABLE_FILES } from '../../build/bundled-tables.js';
 import { viewBeside } from '../../src/look/beside.js';
 import { KINDS, MARKS } from '../../src/look/calls.js';
 import { CONFIGURATIONS } from '../../src/look/formats.js';
+import { rangesAt } from '../../src/look/range-at.js';
 import { ACCESSES, viewWalk } from '../../src/look/walk-view.js';
 import { canonical } from '../../src/page/walk/address-parts.js';
 import { openBundled } from './open-bundled.js';
@@ -44,11 +45,11 @@ describe.each(Object.keys(TABLE_FILES))('the tables of %s', (name) => {
   test('are judged by a processor as by a walk', async () => {
     const dump = await openBundled(name);
     dump.choose({ number: 1 }, CONFIGURATIONS);
-    const { matches } = await dump.list({}, () => {});
+    const { rows } = await dump.list({}, () => {});
     const { chosen, layout } = dump.chosen;
     const { memory } = dump.image;
     const before = dump.table(chosen.table.leaves().next().value?.va ?? 0n, 3).entries.slice();
-    for (const { va } of dump.rows(0, Math.min(matches, 12)))
+    for (const { va } of rangesAt(rows, 0, 12))
       for (const access of ACCESSES) {
         const view = viewWalk(memory, chosen.table, va, {
           regions: layout.regions,

@@ -26,3 +26,8 @@ export function bytesText(bytes: number): string {
 export function pageText(bytes: number): string {
   return bytes % 2 ** 20 === 0 ? `${bytes / 2 ** 20}M` : `${bytes / 1024}K`;
 }
+
+/** A number and its noun: `1 page`, `262,144 pages`. */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}

@@ -2,20 +2,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { UsageError } from '@vmarea/cli';
+import type { FrameImage } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import { whyUnreadable } from '../../input/unreadable.js';
 
 /** Physical memory in a file. */
-export interface MemoryImage {
-  readonly file: string;
+export interface MemoryImage extends FrameImage {
   /** Roots that the file itself names: physical addresses. */
   readonly roots: ReadonlyMap<string, bigint>;
-  /**
-   * The bytes of a frame; `null` when the file has not all of them.
-   *
-   * @param address - physical, a multiple of its size.
-   */
-  frame(address: bigint, bytes: number): Promise<Uint8Array | null>;
   close(): Promise<void>;
 }
 

@@ -1,23 +1,6 @@
 import { UsageError } from '@vmarea/cli';
+import type { Pagemap, PagemapRange } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
-
-/** Pages of a process that follow each other, and so do their frames. */
-export interface PagemapRange {
-  /** The line that names its first page. */
-  readonly line: number;
-  /** First address and first physical address, in bytes. */
-  readonly va: bigint;
-  readonly pa: bigint;
-  readonly bytes: bigint;
-}
-
-/** Which physical pages a process has. */
-export interface Pagemap {
-  readonly file: string;
-  readonly pageBytes: number;
-  /** Ascending; none overlaps another. */
-  readonly ranges: readonly PagemapRange[];
-}
 
 const DEFAULT_PAGE = 4096;
 /** Fields of a word of /proc/PID/pagemap: the frame, and the two bits that say present and swapped. */

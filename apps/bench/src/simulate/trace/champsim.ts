@@ -1,4 +1,4 @@
-import { type AccessBatch, FETCH, LOAD, STORE } from './access-batch.js';
+import { type AccessBatch, FETCH, LOAD, STORE } from '@vmarea/compare';
 import { BadTrace, type TraceCounts, type TraceReader, traceCounts } from './trace-reader.js';
 
 /** Bytes of a record. */

@@ -1,4 +1,4 @@
-import { type AccessBatch, FETCH, LOAD, MOST_BYTES, STORE } from './access-batch.js';
+import { type AccessBatch, FETCH, LOAD, MOST_ACCESS_BYTES, STORE } from '@vmarea/compare';
 import { HEX, Lines, lineText, NEWLINE, SPACE } from './lines.js';
 import {
   BadTrace,
@@ -72,7 +72,7 @@ export class DrmemtraceViewReader implements TraceReader {
       at++;
     }
     if (at === sizeAt) return false;
-    const isRecord = size <= MOST_BYTES && isAt(bytes, at, BYTES_AT);
+    const isRecord = size <= MOST_ACCESS_BYTES && isAt(bytes, at, BYTES_AT);
     const address = at + BYTES_AT.length;
     const { length } = batch;
     const after = isRecord ? readHex(bytes, address, batch) : address;

@@ -1,4 +1,4 @@
-import { type AccessBatch, FETCH, LOAD, MOST_BYTES, STORE } from './access-batch.js';
+import { type AccessBatch, FETCH, LOAD, MOST_ACCESS_BYTES, STORE } from '@vmarea/compare';
 import { HEX, Lines, lineText, NEWLINE, RETURN, SPACE } from './lines.js';
 import {
   BadTrace,
@@ -89,7 +89,7 @@ export class LackeyReader implements TraceReader {
         decimal = (bytes[++i] as number) - ZERO;
       }
       if (bytes[i] === RETURN) i++;
-      if (i >= end || bytes[i] !== NEWLINE || size === 0 || size > MOST_BYTES) break;
+      if (i >= end || bytes[i] !== NEWLINE || size === 0 || size > MOST_ACCESS_BYTES) break;
       kind[length] = letter === I ? FETCH : letter === S ? STORE : LOAD;
       hi[length] = high;
       lo[length] = low;

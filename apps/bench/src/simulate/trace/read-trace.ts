@@ -1,9 +1,10 @@
 import { plural, UsageError } from '@vmarea/cli';
-import { type AccessBatch, accessBatch, WINDOW_BYTES } from './access-batch.js';
+import type { AccessBatch } from '@vmarea/compare';
 import { NEWLINE } from './lines.js';
 import { packerOf, recognize, TRACE_FORMATS, type TraceFormat, traceReader } from './recognize.js';
 import type { TraceSource } from './source.js';
 import { BadTrace, type TraceReader } from './trace-reader.js';
+import { WINDOW_BYTES, windowBatch } from './window.js';
 
 /** What a trace is, after it was read. */
 export interface TraceRead {
@@ -34,7 +35,7 @@ export async function readTrace(
   use: (batch: AccessBatch) => Promise<void>,
 ): Promise<TraceRead> {
   const window = new Uint8Array(WINDOW_BYTES + SLACK);
-  const batch = accessBatch();
+  const batch = windowBatch();
   let known = format;
   let reader: TraceReader | null = format === null ? null : traceReader(format);
   let have = 0;

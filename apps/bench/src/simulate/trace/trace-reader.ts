@@ -1,4 +1,4 @@
-import { type AccessBatch, MOST_BYTES } from './access-batch.js';
+import { type AccessBatch, MOST_ACCESS_BYTES } from '@vmarea/compare';
 
 /** Reads one format of traces, from its start. Reading a trace again takes a new reader. */
 export interface TraceReader {
@@ -43,7 +43,7 @@ export const MOST_DIGITS = 16;
  * @param least - the smallest size.
  */
 export function textRule(least: number): string {
-  return `an address has 1 to ${MOST_DIGITS} hexadecimal digits, a size is ${least} to ${MOST_BYTES}`;
+  return `an address has 1 to ${MOST_DIGITS} hexadecimal digits, a size is ${least} to ${MOST_ACCESS_BYTES}`;
 }
 
 /** A record that cannot be read. The caller adds the name of the file. */

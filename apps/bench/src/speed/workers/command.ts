@@ -1,21 +1,24 @@
 import type { Console } from '@vmarea/cli';
 import { choose, progress, SEED, UsageError, wholeNumber } from '@vmarea/cli';
 import { installedFormats } from '../../formats.js';
+import { reportFile } from '../../html/file.js';
 import { thisMachine } from '../../machine.js';
 import type { SpeedArguments } from '../arguments.js';
 import { CALL_PAGES, WORKS } from './job.js';
 import { measureWorkers } from './measure.js';
+import { workersPage } from './page.js';
 import { workersMarkdown, workersReport } from './report.js';
 import type { WorkersResult, WorkersRow } from './result.js';
 
 /** Options that say nothing about workers. */
-const OTHERS = ['workload', 'variant', 'passes', 'warm-up', 'quick', 'compare', 'html'] as const;
+const OTHERS = ['workload', 'variant', 'passes', 'warm-up', 'quick', 'compare'] as const;
 /** Rounds that are not measured, with one worker and with all: V8 compiles what has run often. */
 const WARM_UP = 12;
 
 /** Measures how workers scale, and writes the result. */
 export async function runWorkers(args: SpeedArguments, io: Console): Promise<void> {
   const plan = planOf(args);
+  const page = reportFile('--html', args.html, io);
   const installed = await installedFormats(io.cwd);
   const configurations = choose(installed, args.format);
   const { script, cwd } = io;
@@ -35,6 +38,7 @@ export async function runWorkers(args: SpeedArguments, io: Console): Promise<voi
   };
   if (args.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else io.stdout.write(args.markdown === true ? workersMarkdown(result) : workersReport(result, io));
+  page?.write(workersPage(result));
 }
 
 function planOf(

@@ -12,7 +12,8 @@ import {
 import { machineLine } from '../../machine.js';
 import type { WorkersResult, WorkersRow } from './result.js';
 
-const COLUMNS: readonly Column<WorkersRow>[] = [
+/** The columns of a table. */
+export const COLUMNS: readonly Column<WorkersRow>[] = [
   { head: 'format', align: 'left', cell: ({ configuration }) => configuration },
   { head: 'work', align: 'left', cell: ({ work }) => work },
   { head: '1 worker ns', align: 'right', cell: ({ one }) => one.median.toFixed(1) },
@@ -23,7 +24,8 @@ const COLUMNS: readonly Column<WorkersRow>[] = [
   { head: 'pages', align: 'right', cell: ({ roundPages }) => count(roundPages) },
 ];
 
-const LEGEND = [
+/** What their words mean. */
+export const LEGEND = [
   ['apart', 'as private, in a memory of its own: what this machine gives to workers that share nothing'],
   ['private', 'each worker maps and unmaps a sparse area of its own, 64 pages a call'],
   ['sparse', 'all workers populate one sparse area page by page, each its own pages in an order of its own'],
@@ -34,7 +36,8 @@ const LEGEND = [
   ['pages', 'pages that each worker maps in a round'],
 ] as const;
 
-function factsOf({ machine, seed, workers, repeat, warmUp }: WorkersResult): readonly string[] {
+/** What was measured, and where. */
+export function factsOf({ machine, seed, workers, repeat, warmUp }: WorkersResult): readonly string[] {
   return [
     `Machine: ${machineLine(machine)}`,
     `Seed ${seed}. ${workers} workers over one address space. ${plural(repeat, 'round')} with one worker and as many with all, in turns, after ${warmUp} of each.`,

@@ -3,6 +3,16 @@ import type { LayoutRow } from '@vmarea/compare';
 /** Columns by which rows are sorted. */
 export type SortKey = 'configuration' | 'leafPolicy' | 'tables' | 'rounding' | 'both' | 'walk';
 
+/** The columns that sort, with their heads. */
+export const COLUMNS: readonly { readonly key: SortKey; readonly name: string }[] = [
+  { key: 'configuration', name: 'format' },
+  { key: 'leafPolicy', name: 'leaves' },
+  { key: 'both', name: 'tables and rounding' },
+  { key: 'tables', name: 'tables' },
+  { key: 'rounding', name: 'rounding' },
+  { key: 'walk', name: 'walk' },
+];
+
 /** A row of the chart. */
 export interface ChartRow {
   readonly row: LayoutRow;

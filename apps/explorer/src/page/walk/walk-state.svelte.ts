@@ -4,28 +4,31 @@ import type {
   BesideView,
   FormatName,
   LookCalls,
+  RangeColumns,
   RangeCounts,
   RangeFilter,
-  RangeView,
+  Reading,
   RootChoice,
   RootView,
   TableView,
   WalkView,
 } from '../../look/calls.js';
 import { Caller, type Port, type Progress } from '../../messages/caller.js';
-import { parseAddress } from '../shared/hash.js';
 import { canonical, indexOf, withIndex } from './address-parts.js';
 import { BUNDLED, type BundledTable } from './bundled.js';
+import { accessName, NOTHING, type Wanted, wantedBy } from './link.js';
 
-/** What a link names beside the dump. */
-interface Wanted {
-  readonly root: bigint | null;
-  readonly format: string | null;
-  readonly va: bigint | null;
-  readonly level: number | null;
-}
+/** What the library says of a file that may be raw memory. */
+const RAW = '; raw memory needs the option `map`';
 
-const NOTHING: Wanted = { root: null, format: null, va: null, level: null };
+/** The format beside, before a person chooses one. */
+const BESIDE = 'arm64-64k-48';
+
+/** After so long at one address, it is shown in another format, too. Milliseconds. */
+const STILL = 60;
+
+/** Tables that are kept. One of 8,192 entries takes 80 KB. */
+const KEPT = 32;
 
 /** All that Walk shows. What is open stays open until another dump has opened well. */
 export class WalkState {
@@ -33,9 +36,12 @@ export class WalkState {
   error = $state<string | null>(null);
   /** Set when a file is of no container: it may be raw memory. */
   unknown = $state<readonly File[] | null>(null);
+  /** The root that a link names in a file that is not open. */
+  linked = $state<bigint | null>(null);
   name = $state<string | null>(null);
   bundled = $state<string | null>(null);
   info = $state.raw<ImageInfo | null>(null);
+  reading = $state.raw<Reading | null>(null);
   root = $state.raw<RootView | null>(null);
   rootNumber = $state<number | null>(null);
   processes = $state.raw<LookCalls['processes']['answer'] | null>(null);
@@ -47,11 +53,12 @@ export class WalkState {
   table = $state.raw<TableView | null>(null);
   walk = $state.raw<WalkView | null>(null);
   formats = $state.raw<readonly FormatName[]>([]);
-  besideFormat = $state<string>('arm64-64k-48');
+  besideFormat = $state<string>(BESIDE);
   beside = $state.raw<BesideView | null>(null);
   besideError = $state<string | null>(null);
   filter = $state.raw<RangeFilter>({});
   counts = $state.raw<RangeCounts | null>(null);
+  ranges = $state.raw<RangeColumns | null>(null);
   listing = $state<Progress | null>(null);
   listError = $state<string | null>(null);
 
@@ -60,6 +67,11 @@ export class WalkState {
   /** What a link names, for the dump that is opened next. */
   #wanted: Wanted = NOTHING;
   #moves = 0;
+  /** The access that a root begins with. */
+  #usual: Access = { kind: 'read', user: false };
+  /** Tables of the root that were drawn, the latest last: a dump does not change. */
+  readonly #tables = new Map<string, TableView>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #lists = 0;
 
   /** The slot that is selected: that of the address in the table that is drawn. */
@@ -69,15 +81,16 @@ export class WalkState {
 
   /** Reads a link. A bundled table is fetched; a file must be opened by the person again. */
   async follow(params: ReadonlyMap<string, string>): Promise<void> {
-    const level = Number(params.get('level') ?? Number.NaN);
-    this.#wanted = {
-      root: parseAddress(params.get('root') ?? ''),
-      format: params.get('format') ?? null,
-      va: parseAddress(params.get('va') ?? ''),
-      level: Number.isInteger(level) ? level : null,
-    };
-    const bundled = BUNDLED.find(({ name }) => name === params.get('table'));
-    if (bundled === undefined) return;
+    this.#wanted = wantedBy(params);
+    const beside = params.get('beside');
+    if (beside !== undefined) this.besideFormat = beside;
+    const table = params.get('table');
+    const bundled = BUNDLED.find(({ name }) => name === table);
+    this.linked = bundled === undefined ? this.#wanted.root : null;
+    if (bundled === undefined) {
+      if (table !== undefined) this.error = `No tables are called ${JSON.stringify(table)}.`;
+      return;
+    }
     if (bundled.name === this.bundled) await this.#arrive();
     else await this.openBundled(bundled, this.#wanted);
   }
@@ -91,6 +104,8 @@ export class WalkState {
       root: `0x${this.root.root.toString(16)}`,
       va: `0x${this.va.toString(16)}`,
       level: this.level,
+      access: accessName(this.access) === accessName(this.#usual) ? null : accessName(this.access),
+      beside: this.besideFormat === BESIDE ? null : this.besideFormat,
     };
   }
 
@@ -115,9 +130,17 @@ export class WalkState {
     if (files.length === 0) return;
     const name = files.map((file) => file.name).join(', ');
     this.unknown = null;
+    const empty = files.find((file) => file.size === 0);
+    if (empty !== undefined) {
+      this.error = `${empty.name}: the file is empty, or is a folder.`;
+      return;
+    }
     await this.#open({ name, files: [...files], isPacked: false, rawFrom }, null);
-    if (this.error?.includes('container') === true && files.length === 1 && rawFrom === null)
-      this.unknown = files;
+    if (this.error === null || rawFrom !== null) return;
+    // The option of a program is a question of the page.
+    const isUnknown = this.error.includes(RAW);
+    this.error = this.error.replace(RAW, '');
+    if (isUnknown && files.length === 1) this.unknown = files;
   }
 
   /** Ends an opening. */
@@ -161,8 +184,10 @@ export class WalkState {
       this.table = null;
       this.walk = null;
       this.processes = null;
+      this.reading = null;
       this.controls = {};
       this.counts = null;
+      this.ranges = null;
       this.filter = {};
       this.formats = await caller.call('formats', null);
       await this.#arrive();
@@ -180,21 +205,26 @@ export class WalkState {
 
   /** Goes where a link says, else to the best root. */
   async #arrive(): Promise<void> {
-    const { root, format, va, level } = this.#wanted;
+    const { root, format, va, level, access } = this.#wanted;
     const best = this.info?.best ?? null;
     const isSame =
       this.root !== null && root === this.root.root && (format === null || format === this.root.format);
     if (!isSame) {
       if (root !== null) await this.chooseRoot({ root, format });
-      else if (best !== null) await this.chooseRoot({ number: best });
-      else
-        this.error = [
+      // An old link may name a root that this dump does not have. Something is shown all the same.
+      const why = this.error;
+      if (this.root === null && best !== null) await this.chooseRoot({ number: best });
+      if (this.root === null)
+        this.error ??= [
           `${this.name}: no root of page tables was found that can be believed.`,
           ...(this.info?.reasons ?? []),
         ].join('\n');
+      this.error ??= why;
     }
     this.#wanted = NOTHING;
-    if (va !== null && this.root !== null) await this.goTo(va, level);
+    this.linked = null;
+    if (access !== null) this.access = access;
+    if (this.root !== null && (va !== null || access !== null)) await this.goTo(va ?? this.va, level);
   }
 
   /** Looks at another root. */
@@ -204,16 +234,19 @@ export class WalkState {
     this.error = null;
     try {
       const root = await caller.call('choose', choice);
+      this.#tables.clear();
       this.root = root;
       this.rootNumber =
         'number' in choice
           ? choice.number
           : (this.info?.roots.find((one) => one.root === root.root && one.format === root.format)?.number ??
             null);
-      this.access = { kind: this.access.kind, user: root.first < 1n << 63n };
+      this.#usual = { kind: 'read', user: root.first < 1n << 63n };
+      this.access = { kind: this.access.kind, user: this.#usual.user };
       this.controls = {};
       this.filter = {};
       this.counts = null;
+      this.ranges = null;
       await this.goTo(root.first, null);
       void this.list();
     } catch (error) {
@@ -232,18 +265,15 @@ export class WalkState {
       const walk = await caller.call('walk', { va: there, access: this.access, controls: this.controls });
       const deepest = walk.tables.length - 1;
       const drawn = Math.max(0, Math.min(level ?? deepest, deepest));
-      const isSame =
-        this.table !== null &&
-        this.table.level === drawn &&
-        this.table.pa === walk.tables[drawn]?.pa &&
-        this.table.va === tableStart(root, there, drawn);
-      const table = isSame ? this.table : await caller.call('table', { va: there, level: drawn });
+      const name = `${drawn} ${walk.tables[drawn]?.pa} ${tableStart(root, there, drawn)}`;
+      const table = this.#tables.get(name) ?? (await caller.call('table', { va: there, level: drawn }));
       if (move !== this.#moves) return;
+      this.#keep(name, table);
       this.va = there;
       this.level = drawn;
       this.walk = walk;
       this.table = table;
-      await this.#besides(move);
+      this.#besidesSoon(move);
     } catch (error) {
       if (move === this.#moves) this.error = messageOf(error);
     }
@@ -277,6 +307,21 @@ export class WalkState {
   async setControl(name: string, value: boolean): Promise<void> {
     this.controls = { ...this.controls, [name]: value };
     await this.goTo(this.va, this.level);
+  }
+
+  #keep(name: string, table: TableView): void {
+    this.#tables.delete(name);
+    this.#tables.set(name, table);
+    const [oldest] = this.#tables.keys();
+    if (this.#tables.size > KEPT && oldest !== undefined) this.#tables.delete(oldest);
+  }
+
+  /** Keys come faster than mappings are made in another format: only the place where they end has one. */
+  #besidesSoon(move: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (move === this.#moves) void this.#besides(move);
+    }, STILL);
   }
 
   async setBeside(format: string): Promise<void> {
@@ -319,21 +364,19 @@ export class WalkState {
     this.filter = filter;
     const list = ++this.#lists;
     try {
-      const counts = await caller.call('list', filter, (progress) => {
+      const { counts, rows } = await caller.call('list', filter, (progress) => {
         if (list === this.#lists) this.listing = progress;
       });
       if (list !== this.#lists) return;
       this.counts = counts;
+      this.ranges = rows;
       this.listError = null;
+      this.reading = await caller.call('reading', null);
     } catch (error) {
       if (list === this.#lists) this.listError = messageOf(error);
     } finally {
       if (list === this.#lists) this.listing = null;
     }
-  }
-
-  rows(first: number, count: number): Promise<readonly RangeView[]> {
-    return this.#caller?.call('rows', { first, count }) ?? Promise.resolve([]);
   }
 }
 
