@@ -8,8 +8,8 @@ type WalkClass = typeof FlatWalk;
 /** Sources and their classes. Roots of one format in banks of one size share a class. `null`: the host compiles no source. */
 const classes: Map<string, WalkClass | null> = new Map();
 
-/** More shapes than that walk by the loop that reads its numbers: each class takes memory that never comes back. */
-const MOST_CLASSES = 256;
+/** With more of them all are forgotten: those that no root uses go. */
+const MOST_CLASSES = 64;
 
 /**
  * A walk whose constants are in its code.
@@ -23,7 +23,7 @@ export function generatedWalk(plan: Plan, bank: Bank, rootWord: number): FlatWal
   const source = walkSource(plan, bank);
   let made = classes.get(source);
   if (made === undefined) {
-    if (classes.size >= MOST_CLASSES) return null;
+    if (classes.size >= MOST_CLASSES) classes.clear();
     made = compile(source);
     classes.set(source, made);
   }
