@@ -238,7 +238,17 @@ export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
     return isDone;
   }
 
-  /** A number that names an object in all threads. */
+  /**
+   * A number that names an object in all threads: what a description of the object carries. It is drawn at the first call, from 1 on, and
+   * no other object of the group gets it.
+   *
+   * @param thing - this thread's object.
+   * @example
+   * ```ts
+   * const number = threads.numberOf(device); // in the thread that made it
+   * const same = threads.keep(number, () => new Device(buffers)); // in another thread, given the number and the buffers
+   * ```
+   */
   numberOf(thing: object): number {
     const found = this.#numbers.get(thing);
     if (found !== undefined) return found;
@@ -247,7 +257,12 @@ export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
     return number;
   }
 
-  /** This thread's object with a number. It is made when there is none. */
+  /**
+   * This thread's object with a number, as `numberOf` gave it in some thread.
+   *
+   * @param make - makes it over memory that all threads have; called when this thread has none yet.
+   * @throws what `make` throws: nothing is kept then.
+   */
   keep<T extends object>(number: number, make: () => T): T {
     const found = this.#things.get(number);
     if (found !== undefined) return found as T;
@@ -261,12 +276,15 @@ export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
     return this.#things.get(number);
   }
 
-  /** Lets `recover` and `check` know something that threads share beside tables. */
+  /**
+   * Lets `recover` and `check` of this thread know something that threads share beside tables. Each thread adds its own object. Only the thread
+   * that recovers asks its parts, so it must have them all.
+   */
   addPart(part: SharedPart): void {
     this.here.parts.add(part);
   }
 
-  /** The part is gone. */
+  /** `recover` and `check` of this thread ask the part no more. */
   removePart(part: SharedPart): void {
     this.here.parts.delete(part);
   }

@@ -7,6 +7,13 @@ import { Patience } from './waiting.js';
  *
  * The owner may die with it. Nobody unlocks it then. Who finds the lock of a dead owner gets `EOWNERDEAD`, and
  * a recovery takes it over. A lease would not do: a thread that stands in a debugger looks dead.
+ *
+ * @example
+ * ```ts
+ * const words = new Int32Array(new SharedArrayBuffer(8)); // which every thread has
+ * const lock = threads.lock(words, 0, 'the queue of the disk');
+ * lock.with(() => queue.push(request));
+ * ```
  */
 export class RobustLock {
   readonly #words: Int32Array;
@@ -84,14 +91,19 @@ export class RobustLock {
     }
   }
 
-  /** Gives the lock back, and wakes the threads that wait. */
+  /** Gives the lock back, and wakes the threads that wait. Only its owner may call it: nothing is checked. */
   release(): void {
     Atomics.store(this.#words, this.#at, 0);
     // A waiter that died is still counted: one call too many.
     if (Atomics.load(this.#words, this.#at + 1) > 0) Atomics.notify(this.#words, this.#at);
   }
 
-  /** Runs a call under the lock. */
+  /**
+   * Runs a call under the lock.
+   *
+   * @returns what the call returns.
+   * @throws VmError as `acquire`; what the call throws: the lock is given back then, too.
+   */
   with<R>(call: () => R): R {
     this.acquire();
     try {

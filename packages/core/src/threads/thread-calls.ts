@@ -30,7 +30,7 @@ export interface ThreadCalls {
   retire(give: () => void): void;
   /** A number that names an object in all threads. */
   numberOf(thing: object): number;
-  /** This thread's object with a number. It is made when there is none. */
+  /** This thread's object with a number. It is made when there is none; what `make` throws goes on, and nothing is kept. */
   keep<T extends object>(number: number, make: () => T): T;
   /** This thread's object with a number; `undefined` when it has none. */
   find(number: number): object | undefined;
