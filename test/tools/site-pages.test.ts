@@ -6,7 +6,9 @@ import { root } from '../../tools/support/run.mjs';
 
 describe('the pages of the site', () => {
   test('have every text of docs/', () => {
-    const docs = readdirSync(join(root, 'docs')).map((name) => `docs/${name}`);
+    const docs = readdirSync(join(root, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`);
     const files = [START, ...TEXTS.map(({ file }) => file)];
     expect(docs.filter((file) => !files.includes(file))).toEqual([]);
   });
