@@ -42,10 +42,11 @@ export class FlatFinder implements EntryFinder {
     this.keepHi = this.#range.keepHi;
   }
 
-  /** True when this walk can serve the root. */
+  /** True when this walk can serve the root. The frame of an entry must be that of its table, so a root is no wider than a page. */
   static fits(plan: Plan, bank: Bank): boolean {
     return (
       isWalkable(plan, bank) &&
+      plan.rootOrder === 0 &&
       plan.levels.every(({ table, index }) => index === plan.last || table.rest === null)
     );
   }

@@ -1,7 +1,6 @@
 import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
 import { afterEach, expect, test, vi } from 'vitest';
 import { contextBehind } from '../../../src/table/state/registry.js';
-import { generatedWalk } from '../../../src/table/walk/generated/generated-walk.js';
 import { x86 } from '../../formats/x86.js';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -12,16 +11,25 @@ function tableIn(frames: number): PageTable {
   return new PageTable({ format: x86(4, 46), memory, frames: new FrameAllocator(memory) });
 }
 
-test('a host that compiles no source has the loop, and the same translations', () => {
+test('a host that compiles no source is asked once, and has the loop', async () => {
+  const table = tableIn(77);
+  table.mapWords(0xffffc900, 0x1000, 0x99, protection({ write: true }));
+  const { plan, root } = contextBehind(table);
+  let asked = 0;
   vi.stubGlobal('Function', function refuse() {
+    asked++;
     throw new EvalError('Code generation from strings disallowed for this context');
   });
-  const table = tableIn(77);
-  const { plan, root } = contextBehind(table);
-  expect(generatedWalk(plan, root.bank, root.word)).toBeNull();
-  table.mapWords(0xffffc900, 0x1000, 0x99, protection({ write: true }));
-  expect(table.translateWords(0xffffc900, 0x1000)).toBe(0x99);
-  expect(table.unmapWords(0xffffc900, 0x1000)).toBe(0x99);
+  // A module of its own: it remembers that the host refuses.
+  vi.resetModules();
+  const { makeTranslator } = await import('../../../src/table/walk/translate.js');
+  const { generatedWalk: refusing } = await import('../../../src/table/walk/generated/generated-walk.js');
+  const { FlatWalk } = await import('../../../src/table/walk/flat-walk.js');
+  for (let i = 0; i < 3; i++) expect(refusing(plan, root.bank, root.word)).toBeNull();
+  expect(asked).toBe(1);
+  const loop = makeTranslator(contextBehind(table));
+  expect(loop.constructor).toBe(FlatWalk);
+  expect(loop.translate(0xffffc900, 0x1000)).toBe(0x99);
 });
 
 test('any other error of the host is not hidden', () => {
@@ -42,7 +50,7 @@ test('source is made once for roots of one format in banks of one size, and of n
   expect(sources).toHaveLength(1);
   const words = new Set((sources[0] as string).match(/[a-zA-Z_']+/g));
   const known =
-    "use strict return class GeneratedWalk extends FlatWalk translate high low if super const words this let first second table at rootWord lo hi frameAt entryOf mapPage pfn flagsLo flagsHi false true count unmapPage removedAt removedLo removedHi maskLo maskHi valueLo valueHi '".split(
+    "use strict return class GeneratedWalk extends FlatWalk translate high low if const words this let first second table at rootWord lo hi frameAt entryOf mapPage pfn flagsLo flagsHi false true count unmapPage sink null changing undefined noPage noEntry length removedAt removedLo removedHi maskLo maskHi valueLo valueHi '".split(
       ' ',
     );
   expect([...words].filter((word) => !known.includes(word.replaceAll("'", '')) && word !== "'use")).toEqual(

@@ -109,8 +109,15 @@ export class SinglePages implements SinglePageCalls {
     const context = this.#context;
     if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
     const { sink } = context;
-    if (sink !== null) sink.changing?.();
-    const was = this.#walk.unmapPage(vaHi, vaLo, this.#ownMaskLo, this.#ownMaskHi, this.#ownLo, this.#ownHi);
+    const was = this.#walk.unmapPage(
+      vaHi,
+      vaLo,
+      sink,
+      this.#ownMaskLo,
+      this.#ownMaskHi,
+      this.#ownLo,
+      this.#ownHi,
+    );
     if (was === GENERAL) return was;
     this.#count(this.#depth, this.#depth, was < 0 ? 0 : 1);
     if (was < 0) return was;

@@ -5,11 +5,14 @@ import { walkSource } from './walk-source.js';
 
 type WalkClass = typeof FlatWalk;
 
-/** Sources and their classes. Roots of one format in banks of one size share a class. `null`: the host compiles no source. */
-const classes: Map<string, WalkClass | null> = new Map();
-
+/** Classes by source: roots of one format in banks of one size share one. */
+const classes: Map<string, WalkClass> = new Map();
+/** The same by format, place and size of the bank: to write the source takes 30 µs, as long as to make a small table. */
+const byPlan: WeakMap<Plan, Map<string, WalkClass>> = new WeakMap();
 /** With more of them all are forgotten: those that no root uses go. */
 const MOST_CLASSES = 64;
+/** Hosts that refuse once refuse always, and may report each try. */
+let isRefused = false;
 
 /**
  * A walk whose constants are in its code.
@@ -20,22 +23,44 @@ const MOST_CLASSES = 64;
  * @returns `null` where the host lets nobody compile source (a content security policy).
  */
 export function generatedWalk(plan: Plan, bank: Bank, rootWord: number): FlatWalk | null {
-  const source = walkSource(plan, bank);
-  let made = classes.get(source);
-  if (made === undefined) {
-    if (classes.size >= MOST_CLASSES) classes.clear();
-    made = compile(source);
-    classes.set(source, made);
-  }
+  const made = isRefused ? null : classFor(plan, bank);
   return made === null ? null : new made(plan, bank, rootWord);
 }
 
+function classFor(plan: Plan, bank: Bank): WalkClass | null {
+  const place = `${bank.base} ${bank.bytes}`;
+  let known = byPlan.get(plan);
+  if (known === undefined || known.size >= MOST_CLASSES) {
+    known = new Map();
+    byPlan.set(plan, known);
+  }
+  const found = known.get(place);
+  if (found !== undefined) return found;
+  const made = compiled(walkSource(plan, bank));
+  if (made !== null) known.set(place, made);
+  return made;
+}
+
 /** The class of a source that was made of numbers alone; `null` where the host refuses. */
-function compile(source: string): WalkClass | null {
+function compiled(source: string): WalkClass | null {
+  const found = classes.get(source);
+  if (found !== undefined) return found;
+  const make = functionOf(source);
+  if (make === null) return null;
+  const made = make(FlatWalk);
+  if (classes.size >= MOST_CLASSES) classes.clear();
+  classes.set(source, made);
+  return made;
+}
+
+/** A function with a body; `null` where the host refuses. */
+function functionOf(source: string): ((walk: WalkClass) => WalkClass) | null {
   try {
-    return new Function('FlatWalk', source)(FlatWalk) as WalkClass;
+    return new Function('FlatWalk', source) as (walk: WalkClass) => WalkClass;
   } catch (error) {
-    if (error instanceof EvalError) return null;
-    throw error;
+    // An EvalError of a policy, or a TypeError where `Function` was taken away. Too little memory and wrong source are other matters.
+    if (error instanceof RangeError || error instanceof SyntaxError) throw error;
+    isRefused = true;
+    return null;
   }
 }

@@ -14,34 +14,38 @@ import { rangeTest } from '../walk-end.js';
 export function walkSource(plan: Plan, bank: BankSpan): string {
   const { levels, address } = plan;
   const steps = levels.flatMap((level) => stepOf(plan, bank, level));
+  // With one level no compare of a table tells that the view is detached.
+  if (plan.last === 0) steps.push(miss('words.length === 0', 0));
   const plain = testOf(plainPage(plan));
-  const walk = (missed: string): readonly string[] => steps.map((step) => step.replaceAll('MISS', missed));
+  const walk = (missed: string, outside: string): readonly string[] =>
+    steps.map((step) => step.replace(/MISS\((\d)\)/, missed).replace('OUTSIDE', outside));
   return [
     "'use strict';",
     'return class GeneratedWalk extends FlatWalk {',
     'translate(high, low) {',
-    ...walk('super.translate(high, low)'),
+    ...walk('this.noPage($1, at, high, low)', '-1'),
     'const lo = words[at], hi = words[at | 1];',
     `if (${plain}) return this.frameAt(at, high, low);`,
     `return (${turned(address.lowLo, address.lowHi, address.lowRotate)}) >>> 0;`,
     '}',
     'entryOf(high, low) {',
-    ...walk('super.entryOf(high, low)'),
+    ...walk('this.noEntry($1, at, high, low)', 'this.noEntry(-1, 0, high, low)'),
     'return at;',
     '}',
     'mapPage(high, low, pfn, flagsLo, flagsHi) {',
-    ...walk('false'),
+    ...walk('false', 'false'),
     'if ((words[at] | words[at | 1]) !== 0) return false;',
     `words[at] = flagsLo${spread(address.lowLo, address.lowRotate)};`,
     `words[at | 1] = flagsHi${spread(address.lowHi, address.lowRotate)};`,
     `this.count(at >>> ${plan.pageShift - 2}, 1);`,
     'return true;',
     '}',
-    'unmapPage(high, low, maskLo, maskHi, valueLo, valueHi) {',
-    ...walk('-2'),
+    'unmapPage(high, low, sink, maskLo, maskHi, valueLo, valueHi) {',
+    ...walk('-2', '-2'),
     'const lo = words[at], hi = words[at | 1];',
     'if ((lo | hi) === 0) return -1;',
     'if (((lo & maskLo) ^ valueLo | (hi & maskHi) ^ valueHi) !== 0) return -2;',
+    'if (sink !== null && sink.changing !== undefined) sink.changing();',
     'this.removedAt = at;',
     'this.removedLo = lo;',
     'this.removedHi = hi;',
@@ -71,14 +75,15 @@ function stepOf(plan: Plan, bank: BankSpan, level: LevelPlan): readonly string[]
     const { aboveShift, zeros, ones } = rangeTest(plan);
     const bias = -Math.min(zeros, ones) | 0;
     return [
-      `if (((high >> ${aboveShift}) + ${bias}) >>> 0 > ${Math.abs(zeros - ones)}) return MISS;`,
+      `if (((high >> ${aboveShift}) + ${bias}) >>> 0 > ${Math.abs(zeros - ones)}) return OUTSIDE;`,
       'const words = this.words;',
       ...(plan.last > 0 ? ['let first, second, table;'] : []),
       at,
     ];
   }
+  const above = level.index - 1;
   const window = tableWindow(plan, bank);
-  const test = testOf(tableInside(levels[level.index - 1] as LevelPlan, window), ['first', 'second']);
+  const test = testOf(tableInside(levels[above] as LevelPlan, window), ['first', 'second']);
   const word = turned(window.insideLo, window.insideHi, window.rotate, ['first', 'second']);
   // A bank that fills its window has every table that the window has.
   const isFull =
@@ -87,11 +92,16 @@ function stepOf(plan: Plan, bank: BankSpan, level: LevelPlan): readonly string[]
   return [
     'first = words[at];',
     'second = words[at | 1];',
-    `if (${test}) return MISS;`,
+    miss(test, above),
     `table = (${word})${window.offset === 0 ? '' : ` - ${window.offset} | 0`};`,
-    ...(isFull ? [] : [`if (table >>> 0 > ${lastTableWord(plan, bank)}) return MISS;`]),
+    ...(isFull ? [] : [miss(`table >>> 0 > ${lastTableWord(plan, bank)}`, above)]),
     at,
   ];
+}
+
+/** Ends the walk in the entry of a level. */
+function miss(test: string, level: number): string {
+  return `if (${test}) return MISS(${level});`;
 }
 
 /** The highest word index that entries in the window can give. */
