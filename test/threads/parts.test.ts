@@ -98,8 +98,44 @@ describe('what is built on a space of several threads', () => {
     part.isPartial = true;
     left = Number.POSITIVE_INFINITY;
     dieIn(threads, { kernel });
-    // Others may make something for ever: a recovery ends.
-    expect(recover(threads).parts).toHaveLength(65);
+    // Others may make something for ever: a recovery ends, and the next one goes on.
+    const { parts } = recover(threads);
+    expect(parts).toHaveLength(65);
+    expect(parts.at(-1)).toContain('call recover() again');
+    left = 1;
+    expect(recover(threads)).toMatchObject({ threads: [], parts: ['0 left, locked: true'] });
+  });
+
+  test('is mended whole when another thread dies between two rounds: its locks are not given back unmended', () => {
+    const { threads, kernel } = machine();
+    const told: string[] = [];
+    const part = { ...partOf(threads, 0, told, 'a process'), isPartial: true };
+    let rounds = 0;
+    const mendRest = (): readonly string[] => {
+      part.isPartial = ++rounds === 1;
+      if (rounds === 1) dieIn(threads, { kernel });
+      return [`round ${rounds}`];
+    };
+    threads.addPart(Object.assign(part, { mendRest }));
+    dieIn(threads, { kernel });
+    const recovery = recover(threads);
+    expect(recovery.threads).toHaveLength(2);
+    expect(recovery.parts).toEqual(['a process is whole', 'round 1', 'a process is whole', 'round 2']);
+    expect(told).toHaveLength(2);
+  });
+
+  test('loses no report when a later round finds others in the way', () => {
+    const { threads, kernel } = machine();
+    const part = { ...partOf(threads, 0, [], 'a process'), isPartial: true };
+    const mendRest = (): readonly string[] => {
+      throw new VmError('EAGAIN', 'another thread is in the way');
+    };
+    threads.addPart(Object.assign(part, { mendRest }));
+    dieIn(threads, { kernel });
+    const recovery = recover(threads);
+    expect(recovery.threads).toHaveLength(1);
+    expect(recovery.parts.at(-1)).toContain('call recover() again');
+    expect(() => recover(threads)).toThrow('in the way');
   });
 
   test('has locks whose dead owner is told of', () => {

@@ -41,8 +41,8 @@ export interface Recovery {
  * It waits until no thread is inside a call. Call it in a thread that has all shared objects of the group, after
  * `Threads.declareDead`. A call that throws `EOWNERDEAD` works again afterwards. A recovery that dies can be repeated.
  *
- * @returns what was found; with no `threads`, and nothing done, when nobody had died.
- * @throws VmError `EBUSY` inside a call; `EAGAIN` where this thread may not wait.
+ * @returns what was found; with no `threads` when nobody had died. When others made processes all the time, the last of `parts` asks for another call.
+ * @throws VmError `EBUSY` inside a call; `EAGAIN` where this thread may not wait, or has waited ten seconds: nothing was done then.
  * @example
  * ```ts
  * worker.on('exit', () => {
@@ -59,23 +59,57 @@ export function recover(threads: Threads): Recovery {
     throw new VmError('EBUSY', 'this thread is in the middle of a call', {
       advice: 'a flush sink or callback must not recover',
     });
-  if (group.dead().length === 0) return NOTHING;
   const spaces = [...here.spaces].filter(({ lock }) => !lock.isDestroyed);
   let result: Recovery = NOTHING;
-  whileNobodyIsInside(threads, spaces, () => {
-    result = mend(threads, spaces);
-  });
-  const told = [...result.parts];
-  for (let round = 0; round < MOST_ROUNDS && partsOf(threads).some(isPartial); round++)
-    whileNobodyIsInside(threads, spaces, () => {
-      for (const space of spaces) adoptTables(space);
-      told.push(...mendParts(spaces, partsOf(threads).filter(isPartial), (part) => part.mendRest?.() ?? []));
-    });
-  return { ...result, parts: told };
+  try {
+    for (let round = 0; round < MOST_ROUNDS && isNeeded(threads); round++)
+      whileNobodyIsInside(threads, spaces, () => {
+        // Some may have died while this one waited: their locks must not be given back unmended.
+        result =
+          group.dead().length > 0 ? both(result, mend(threads, spaces)) : rest(result, threads, spaces);
+      });
+  } catch (error) {
+    // What the first round has found must not be lost.
+    if (result === NOTHING || !(error instanceof VmError) || error.code !== 'EAGAIN') throw error;
+  }
+  return isNeeded(threads) ? { ...result, parts: [...result.parts, ONCE_MORE] } : result;
 }
 
-/** Processes that others make while locks are taken leave a part to be mended once more. Eight times in a row it has not been seen. */
+/** Processes that others make while locks are taken leave a part to be mended once more. Others may make some for ever. */
 const MOST_ROUNDS = 64;
+const ONCE_MORE = 'others were in the way, and not all could be counted: call recover() again';
+
+/** True while a dead thread has left something, or a recovery has. */
+function isNeeded(threads: Threads): boolean {
+  return threads.group.dead().length > 0 || partsOf(threads).some(isPartial);
+}
+
+/** What two recoveries found. */
+function both(first: Recovery, second: Recovery): Recovery {
+  const { tables } = second;
+  return {
+    threads: [...first.threads, ...second.threads],
+    tables: {
+      undone: [...first.tables.undone, ...tables.undone],
+      recounted: first.tables.recounted + tables.recounted,
+      freed: [...first.tables.freed, ...tables.freed],
+      reached: tables.reached,
+    },
+    givenBack: [...first.givenBack, ...second.givenBack],
+    held: [...first.held, ...second.held],
+    cached: first.cached + second.cached,
+    spaces: [...first.spaces, ...second.spaces],
+    parts: [...first.parts, ...second.parts],
+  };
+}
+
+/** Mends what parts have left, when nobody has died. */
+function rest(found: Recovery, threads: Threads, spaces: readonly KernelSpace[]): Recovery {
+  for (const space of spaces) adoptTables(space);
+  const partial = partsOf(threads).filter(isPartial);
+  const told = mendParts(spaces, partial, (part) => part.mendRest?.() ?? []);
+  return { ...found, parts: [...found.parts, ...told] };
+}
 
 function isPartial(part: SharedPart): boolean {
   return part.isPartial === true;
