@@ -52,7 +52,7 @@ export class Relocation {
       if (free < start) return null;
       to.set(piece, free--);
     }
-    return new Relocation(to, beyond.length);
+    return new this(to, beyond.length);
   }
 
   /** Whether every address stays. */
