@@ -137,6 +137,11 @@ describe('a thread that dies at any step while it', () => {
       quiesceAll(one);
       try {
         account({ ...one, processes: isLive ? [one.process] : [] });
+        // The next process may get the asid of one whose thread died when it had taken it out of the list.
+        const next = one.makeProcess();
+        next.mmap({ address: PRIVATE, length: PAGE, read: true, write: true, fixed: 'replace' });
+        expect(next.handleFault(PRIVATE, 'write')).toBe('mapped');
+        next.destroy();
       } catch (error) {
         throw new Error(`step ${at}`, { cause: error });
       }

@@ -41,7 +41,7 @@ export interface Side extends Accounted {
 
 /** Two threads with one arena and one process. */
 export interface Pair {
-  readonly one: Side;
+  readonly one: Side & { makeProcess(): Process };
   readonly two: Side;
   /**
    * The second thread dies wherever it is, and the first one recovers.
@@ -75,9 +75,10 @@ export function pairOf(
   const frames = new FrameAllocator(memory, { pageShift: SHIFT, first: tablePages, frames: pages, threads });
   const kernel = new AddressSpace({ format, linux, memory, frames: tables, ram: frames, threads });
   const arena = createArena(kernel, { maxEntries: 4, mapExtra: START, ...options });
-  const process = new Process({ kernel, ...(userFormat === undefined ? {} : { userFormat }) });
+  const makeProcess = () => new Process({ kernel, ...(userFormat === undefined ? {} : { userFormat }) });
+  const process = makeProcess();
   if (isMapped) arena.mmap(process);
-  const one = sideOf(threads, kernel, process, arena);
+  const one = { ...sideOf(threads, kernel, process, arena), makeProcess };
   // The second thread has buffers of its own over the same memory, as in another thread.
   const things = { kernel, process };
   const { parts, thread } = cloned(share(things));

@@ -91,6 +91,14 @@ export class RobustLock {
     }
   }
 
+  /** Gives the lock back when its owner died, for a recovery: what it protects is gone. */
+  freeOfDead(): void {
+    const owner = Atomics.load(this.#words, this.#at);
+    if (owner === 0 || !this.#registry.isDead(owner)) return;
+    if (Atomics.compareExchange(this.#words, this.#at, owner, 0) === owner)
+      Atomics.notify(this.#words, this.#at);
+  }
+
   /** Gives the lock back, and wakes the threads that wait. Only its owner may call it: nothing is checked. */
   release(): void {
     Atomics.store(this.#words, this.#at, 0);

@@ -62,6 +62,7 @@ export class ProcessesPart implements SharedPart {
     }
     list.sweep();
     list.recount();
+    list.freeLocks();
     this.#mendZero();
     told.push(...this.#finishFrees(dead));
     if (!this.isPartial) told.push(...this.#recount());

@@ -183,6 +183,13 @@ export class SharedList implements ProcessList, ListThreads {
     for (let asid = 0; asid < bound; asid++) if (this.stateOf(asid) !== EntryState.none) visit(asid);
   }
 
+  /** Gives back locks of processes that are gone: a thread may die in `destroy` when the process is in the list no more. For a recovery. */
+  freeLocks(): void {
+    const bound = Atomics.load(this.words, ListWord.bound);
+    for (let asid = 0; asid < bound; asid++)
+      if (this.stateOf(asid) === EntryState.none) this.lockOf(asid).freeOfDead();
+  }
+
   stateOf(asid: number): number {
     return Atomics.load(this.words, entryAt(asid) + Entry.state);
   }
