@@ -80,7 +80,10 @@ const OWN_FORMAT = /\.\/(my-format|kestrel)\.js/;
 const KESTREL = '../packages/conformance/test/kestrel.js';
 const MANUAL = "const manual: import('@vmarea/conformance').Manual =";
 const typed = (piece: string): string =>
-  piece.replace(/^export /m, '').replace(OWN_FORMAT, KESTREL).replace('const manual =', MANUAL);
+  piece
+    .replace(/^export /m, '')
+    .replace(OWN_FORMAT, KESTREL)
+    .replace('const manual =', MANUAL);
 
 /** Parts begin with a comment that says where they run. */
 const PARTS = /\n\n(?=\/\/ in the )/;
