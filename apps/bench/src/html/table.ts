@@ -30,7 +30,7 @@ const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 *
  */
 function sortValue(text: string): Markup {
   const plain = text.trim();
-  if (plain === '' || plain === '–') return html` data-v`;
+  if (plain === '' || plain === '–' || plain === 'n/a') return html` data-v`;
   const [, digits = '', unit = ''] = /^([\d,]+(?:\.\d+)?) ?([KMGT])(?:iB)?$/.exec(plain) ?? [];
   return digits === '' ? html`` : html` data-v="${Number(digits.replaceAll(',', '')) * (UNITS[unit] ?? 1)}"`;
 }

@@ -86,7 +86,7 @@ document.getElementById('save').click();
   });
 
   it('sorts by value when a head is clicked, and what is unknown comes last', () => {
-    const cells = ['512 KiB', '', '16 MiB', '4K', '–', '16K', '3'];
+    const cells = ['512 KiB', '', '16 MiB', '4K', '–', 'n/a', '16K', '3'];
     const column = { head: 'size', align: 'left', cell: (text: string) => text } as const;
     const path = join(folder, 'sorted.html');
     // The order after one click and after two is written into the title.
@@ -106,7 +106,7 @@ document.title = up + ' ' + order();
     const { dom, log } = opened(path);
     expect(consoleOf(log)).toEqual([]);
     expect(/<title>(.*?)<\/title>/.exec(dom)?.[1]).toBe(
-      '3|4K|16K|512 KiB|16 MiB||– 16 MiB|512 KiB|16K|4K|3||–',
+      '3|4K|16K|512 KiB|16 MiB||–|n/a 16 MiB|512 KiB|16K|4K|3||–|n/a',
     );
   });
 
