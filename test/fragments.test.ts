@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { blocksOf } from '../tools/documents/markdown.mjs';
 import { packagesWithCalls, START, TEXTS } from '../tools/site/pages.mjs';
 import { root } from '../tools/support/run.mjs';
+import { inside, mistakesIn } from './support/compiled.js';
 
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const programsIn = (file: string, wanted: 'ts' | 'js'): string[] =>
@@ -54,15 +54,15 @@ const FRAGMENTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'apps/inspect/README.md': [['']],
 };
 
-/** The same for pieces in JavaScript, which name no types. A piece without surroundings is a test that the conformance package has, too. */
-const UNTYPED: Readonly<Record<string, readonly (string | null)[]>> = {
+/** The same for pieces in JavaScript, which name no types. A whole program needs nothing around it. */
+const UNTYPED: Readonly<Record<string, readonly string[]>> = {
   'docs/write-a-format.md': [
     `import { completeControls, flagOption, integerOption, optionsOf } from '@vmarea/core';
 declare function permissions(path: unknown, controls: unknown): unknown;`,
-    null,
+    '',
   ],
   'packages/conformance/README.md': [
-    null,
+    '',
     `import { suite } from '@vmarea/conformance';
 declare const test: Parameters<typeof suite>[0], configuration: ReturnType<Parameters<typeof suite>[1]>;`,
   ],
@@ -74,6 +74,16 @@ declare const cr0: bigint, cr3: bigint, cr4: bigint, efer: bigint;
 declare const tcr: bigint, ttbr0: bigint, ttbr1: bigint, sctlr: bigint;`,
   ],
 };
+
+/** What a reader names the format of the guide, and where it is here. */
+const OWN_FORMAT = /\.\/(my-format|kestrel)\.js/;
+const KESTREL = '../packages/conformance/test/kestrel.js';
+const MANUAL = "const manual: import('@vmarea/conformance').Manual =";
+const typed = (piece: string): string =>
+  piece
+    .replace(/^export /m, '')
+    .replace(OWN_FORMAT, KESTREL)
+    .replace('const manual =', MANUAL);
 
 /** Parts begin with a comment that says where they run. */
 const PARTS = /\n\n(?=\/\/ in the )/;
@@ -98,11 +108,10 @@ test('the pieces of programs without types use what the packages have', () => {
     const pieces = programsIn(file, 'js');
     expect(pieces, file).toHaveLength(fragments.length);
     return pieces.flatMap((piece, index) => {
-      const around = fragments[index] ?? null;
-      return around === null ? [] : [inside(around, piece.replace(/^export /m, ''))];
+      return inside(fragments[index] ?? '', typed(piece));
     });
   });
-  expect(programs).toHaveLength(3);
+  expect(programs).toHaveLength(5);
   expect(mistakesIn(programs, { noImplicitAny: false })).toEqual([]);
 });
 
@@ -117,31 +126,3 @@ test('every other program in a text of the site is run by a test', () => {
   const untyped = texts.filter((file) => programsIn(file, 'js').length > 0);
   expect(untyped.sort()).toEqual(Object.keys(UNTYPED).sort());
 });
-
-/** A piece as a program. What stands around it is in its own scope, so that the piece may give a name again. */
-function inside(around: string, piece: string): string {
-  return /^import /m.test(piece) ? piece : `${around}\nexport async function piece() {\n${piece}\n}\n`;
-}
-
-/** What the compiler says of programs, but for names that nobody uses. */
-function mistakesIn(programs: readonly string[], more: ts.CompilerOptions = {}): string[] {
-  const files = new Map(programs.map((text, index) => [join(root, `test/fragment-${index}.ts`), text]));
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  const paths = { ...options.paths, '@vmarea/inspect': ['./apps/inspect/src/index.ts'] };
-  Object.assign(options, { noUnusedLocals: false, noUnusedParameters: false, paths, ...more });
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (name) => files.has(name) || fileExists(name);
-  host.readFile = (name) => files.get(name) ?? readFile(name);
-  host.getSourceFile = (name, target) => {
-    const text = files.get(name);
-    return text === undefined ? getSourceFile(name, target) : ts.createSourceFile(name, text, target);
-  };
-  const program = ts.createProgram([...files.keys()], options, host);
-  return [...files.keys()].flatMap((name) => {
-    const source = program.getSourceFile(name);
-    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
-    return found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
-  });
-}

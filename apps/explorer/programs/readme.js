@@ -1,4 +1,4 @@
-// The program of the README: areas, addresses, a walk, and everything back.
+// First steps: areas, addresses, a walk, and everything back.
 import { AddressSpace, FrameAllocator, hex, PhysicalMemory, VM_SPARSE } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 

@@ -74,7 +74,7 @@ export function readAreas(text: string, options?: ReadAreasOptions): AreaList {
  * @throws WrongResult when a check fails: a mistake of vmarea.
  * @example
  * ```ts
- * const { rows } = await compareLayout(text, { formats: [...x8664, ...arm64] });
+ * const { rows } = await compareLayout(text, { formats: [...x8664Configurations, ...arm64Configurations] });
  * for (const { configuration, leafPolicy, tables } of rows) console.log(configuration, leafPolicy, tables.bytes);
  * ```
  */

@@ -12,7 +12,7 @@ import { bytesText, decimal, pageText } from './parts/text.js';
  * @example
  * ```ts
  * pageSizeText(await compareLayout(text, { formats: arm64Configurations }));
- * // On 16K pages (arm64-16k-47), the same areas need 1.1 MiB more memory than on 4K pages (arm64-4k-48): …
+ * // On 16K pages (arm64-16k-47), these areas take 1.1 MiB more memory than on 4K pages (arm64-4k-48): …
  * ```
  */
 export function pageSizeText({ input, rows }: Pick<LayoutComparison, 'input' | 'rows'>): string {

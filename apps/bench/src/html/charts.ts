@@ -16,7 +16,9 @@ export function bars(title: string, names: readonly string[], all: readonly Bar[
   const most = Math.max(Number.MIN_VALUE, ...all.map(sum));
   const rows = all.map(
     ({ label, values, text }) => html`<span>${label}</span><b>${text}</b><p>${values.flatMap((value, i) =>
-      value === 0 ? [] : [html`<i class="c${i}" style="width:${((100 * value) / most).toFixed(1)}%"></i>`],
+      value === 0
+        ? []
+        : [html`<i class="c${i % COLOURS}" style="width:${((100 * value) / most).toFixed(1)}%"></i>`],
     )}</p>
 `,
   );

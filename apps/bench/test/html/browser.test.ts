@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { htmlTable, SORTING } from '../../src/html/table.js';
 import { capture } from '../support/capture.js';
 import { LARGEST, pageOf, REPORTS, removeBundle } from '../support/reports.js';
 
@@ -82,6 +83,31 @@ document.getElementById('save').click();
 </script>`;
     writeFileSync(path, page + tell);
     expect(/<title>(.*?)<\/title>/.exec(opened(path).dom)?.[1]).toBe(command);
+  });
+
+  it('sorts by value when a head is clicked, and what is unknown comes last', () => {
+    const cells = ['512 KiB', '', '16 MiB', '4K', '–', 'n/a', '16K', '3'];
+    const column = { head: 'size', align: 'left', cell: (text: string) => text } as const;
+    const path = join(folder, 'sorted.html');
+    // The order after one click and after two is written into the title.
+    const tell = `<script>
+const order = () => [...document.querySelectorAll('td')].map((cell) => cell.textContent.trim()).join('|');
+const head = document.querySelector('th button');
+head.click();
+const up = order();
+head.click();
+document.title = up + ' ' + order();
+</script>`;
+    const { markup } = htmlTable('sizes', [column], cells);
+    writeFileSync(
+      path,
+      `<!doctype html><meta charset="utf-8"><title></title>${markup}<script>${SORTING}</script>${tell}`,
+    );
+    const { dom, log } = opened(path);
+    expect(consoleOf(log)).toEqual([]);
+    expect(/<title>(.*?)<\/title>/.exec(dom)?.[1]).toBe(
+      '3|4K|16K|512 KiB|16 MiB||–|n/a 16 MiB|512 KiB|16K|4K|3||–|n/a',
+    );
   });
 
   it('of layout draws its image', async () => {

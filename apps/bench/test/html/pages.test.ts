@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { installedFormats } from '../../src/formats.js';
 import { curves } from '../../src/html/charts.js';
 import { html } from '../../src/html/markup.js';
 import { htmlPage } from '../../src/html/page.js';
+import { speedPage } from '../../src/speed/page.js';
+import type { SpeedResult, SpeedRow } from '../../src/speed/result.js';
+import { WORKLOADS } from '../../src/speed/workloads/registry.js';
 import { capture } from '../support/capture.js';
 import { LARGEST, pageOf, REPORTS, removeBundle } from '../support/reports.js';
 
@@ -47,6 +51,30 @@ describe('--html', () => {
     expect(Buffer.byteLength(page)).toBeLessThan(300_000);
     const { rows = [], formats = [] } = dataOf(page);
     expect(rows.length + formats.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it('of speed stays below 500 kB with every workload in every format', async () => {
+    const [, args] = REPORTS.find(([command]) => command === 'speed') ?? [];
+    const { page } = await pageOf('speed', args ?? [], folder);
+    const small = dataOf(page) as unknown as SpeedResult;
+    // A run of every format takes hours. So each number is made up: with all its digits, and no two alike, or the data would shrink.
+    let made = 0;
+    const number = (): number => 1 + Math.abs(Math.sin(++made)) * 500;
+    const timing = <K extends string>(loops: K) => ({
+      ...{ median: number(), min: number(), max: number(), mad: number(), standardError: number() },
+      ...{ samples: 33, loops },
+    });
+    const formats = await installedFormats(folder);
+    const rows = formats.configurations.flatMap(({ name, title }) =>
+      WORKLOADS.map(({ id }) => ({
+        ...(small.rows[0] as SpeedRow),
+        ...{ configuration: name, title, workload: id },
+        ...{ wasm: timing('wasm'), array: timing('array'), c: timing('c') },
+        ratio: { wasm: number(), array: number() },
+      })),
+    );
+    expect(rows.length).toBeGreaterThan(200);
+    expect(Buffer.byteLength(speedPage({ ...small, quick: false, rows }))).toBeLessThan(500_000);
   });
 
   it('of layout has the areas of the cheapest row at their addresses', async () => {

@@ -44,7 +44,7 @@ interface Watched extends ReachedTable {
  * @example
  * ```ts
  * const watch = new BreakWatch(format, memory);
- * const sink = { flush: (va, bytes) => watch.look(tables(), { va, bytes }) };
+ * const sink: FlushSink = { flush: (va, bytes) => watch.look(tables(), { va, bytes }) };
  * ```
  */
 export class BreakWatch {

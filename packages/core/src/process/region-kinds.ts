@@ -48,8 +48,8 @@ const byThreads: WeakMap<ThreadCalls, RegionKinds> = new WeakMap();
  * @throws VmError `EINVAL` for a number that is none, that another pair has, or for an object that is no `RegionObject`.
  * @example
  * ```ts
- * const number = kernel.threads.numberOf(device);
- * registerRegionKind(kernel.threads, number, { object, operations });
+ * const number = threads.numberOf(device);
+ * registerRegionKind(threads, number, { object, operations });
  * process.mmap({ length: 4096, read: true, shared: true, object, operations });
  * ```
  */

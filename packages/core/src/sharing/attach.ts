@@ -61,7 +61,7 @@ const OPTIONS = ['formats', 'policies', 'loops', 'sinks'] as const;
  * ```ts
  * const { kernel, threads } = attach(workerData, { formats: [x8664()], policies: [x8664Linux()], loops: wasmLoops });
  * const area = kernel.findVmArea(address);
- * area.map(page, frame);
+ * area?.map(page, frame);
  * threads.quiesce();
  * ```
  */

@@ -14,7 +14,7 @@ import { makeTranslator } from './walk/translate.js';
  * ```ts
  * const table = new PageTableReader({ format: x8664(), memory: image, root: 0x144218000n });
  * table.translate(0xffffffff81000000n); // 0x1000000n
- * for (const run of table.leaves()) console.log(hex(run.va), run.count, hex(run.pa));
+ * for (const item of table.leaves()) if (item.kind === 'leaves') console.log(hex(item.va), item.count, hex(item.pa));
  * ```
  */
 export class PageTableReader<C extends Controls = Controls> extends ReadableTable<C> {

@@ -51,7 +51,7 @@ const NAMES = ['progress'] as const;
  * @example
  * ```ts
  * const { best } = findRoots(image, { formats });
- * for (const { root } of findProcesses(image, best) ?? []) console.log(hex(root));
+ * if (best !== null) for (const { root } of findProcesses(image, best) ?? []) console.log(hex(root));
  * ```
  */
 export function findProcesses(
