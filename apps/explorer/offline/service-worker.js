@@ -21,7 +21,9 @@ addEventListener('activate', (event) => {
       .then((names) =>
         Promise.all(
           // Other pages of the same host have copies of their own.
-          names.filter((name) => name.startsWith('vmarea-') && name !== VERSION).map((name) => caches.delete(name)),
+          names
+            .filter((name) => name.startsWith('vmarea-') && name !== VERSION)
+            .map((name) => caches.delete(name)),
         ),
       )
       .then(() => clients.claim()),
