@@ -2,12 +2,14 @@
 const VERSION = 'vmarea-__VERSION__';
 /** @type {string[]} */
 const FILES = '__FILES__';
+const PAGE = ['./', './index.html'].map((name) => new URL(name, location.href).pathname);
 
 addEventListener('install', (event) => {
   event.waitUntil(
     caches
       .open(VERSION)
-      .then((cache) => cache.addAll(FILES))
+      // A host may let a browser keep files for minutes. Those of an older build must not get into this copy.
+      .then((cache) => cache.addAll(FILES.map((file) => new Request(file, { cache: 'reload' }))))
       .then(() => skipWaiting()),
   );
 });
@@ -17,7 +19,12 @@ addEventListener('activate', (event) => {
     caches
       .keys()
       .then((names) =>
-        Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name))),
+        Promise.all(
+          // Other pages of the same host have copies of their own.
+          names
+            .filter((name) => name.startsWith('vmarea-') && name !== VERSION)
+            .map((name) => caches.delete(name)),
+        ),
       )
       .then(() => clients.claim()),
   );
@@ -25,6 +32,11 @@ addEventListener('activate', (event) => {
 
 addEventListener('fetch', (event) => {
   const { request } = event;
-  if (request.method !== 'GET' || new URL(request.url).origin !== location.origin) return;
-  event.respondWith(caches.match(request, { ignoreSearch: true }).then((kept) => kept ?? fetch(request)));
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== location.origin) return;
+  // The page has two names, with and without index.html. Its copy has one: some hosts answer the other one by a redirection.
+  const isPage = request.mode === 'navigate' && PAGE.includes(url.pathname);
+  event.respondWith(
+    caches.match(isPage ? './' : request, { ignoreSearch: true }).then((kept) => kept ?? fetch(request)),
+  );
 });

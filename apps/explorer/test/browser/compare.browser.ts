@@ -132,6 +132,36 @@ describe('Compare', () => {
     expect(await page.evaluate(() => location.hash.length)).toBeLessThan(200);
   });
 
+  test('keeps a text while other views are shown, and when its own tab is chosen', async () => {
+    const page = await site.page('#compare');
+    await page.getByText('On 64K pages', { exact: false }).waitFor();
+    await page.getByText('Paste one').click();
+    await page.getByRole('textbox', { name: 'Text of /proc/vmallocinfo' }).fill(TEXT);
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    const open = page.getByText('the pasted text · 2 areas');
+    await open.waitFor();
+    await page.getByText('The address of this page is a link to this text').waitFor();
+    const hash = await page.evaluate(() => location.hash);
+    const tab = (name: string) =>
+      page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+    const isKept = async (): Promise<void> => {
+      await expect.poll(() => page.evaluate(() => location.hash)).toBe(hash);
+      // A comparison that began anew would show how far it is.
+      expect(await page.getByRole('progressbar').count()).toBe(0);
+      expect(await open.isVisible()).toBe(true);
+    };
+    await tab('Compare');
+    await isKept();
+    await tab('Walk');
+    await page.getByText('Drop a dump').waitFor();
+    await tab('Compare');
+    await isKept();
+    await page.goBack();
+    await page.getByText('Drop a dump').waitFor();
+    await page.goBack();
+    await isKept();
+  });
+
   test.each([
     ['light', 1400],
     ['dark', 400],

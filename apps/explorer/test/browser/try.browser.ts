@@ -109,6 +109,48 @@ describe('Try', () => {
     await page.getByText('This program is too long for a link').waitFor();
   });
 
+  test('keeps what a person wrote while other views are shown, and when its own tab is chosen', async () => {
+    const page = await site.page('#try?program=runs&step=3');
+    await page.getByRole('heading', { name: /^Call 3 of/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    const tab = (name: string) =>
+      page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+    await tab('Try');
+    await expect.poll(() => page.evaluate(() => location.hash)).toBe('#try?program=runs&step=3');
+    await code.fill('// not run yet\n');
+    await tab('Walk');
+    await page.getByText('Drop a dump').waitFor();
+    await tab('Try');
+    expect(await code.inputValue()).toBe('// not run yet\n');
+    await page.getByRole('heading', { name: /^Call 3 of/ }).waitFor();
+    await page.goBack();
+    await page.getByText('Drop a dump').waitFor();
+    await page.goBack();
+    expect(await code.inputValue()).toBe('// not run yet\n');
+    expect(await page.getByRole('combobox', { name: 'Program' }).inputValue()).toBe('runs');
+  });
+
+  test('says that it loads, and what to do when it cannot', async () => {
+    const page = await site.page('#walk');
+    await page.getByText('Drop a dump').waitFor();
+    let answer = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/TryPage*.js', async (route) => {
+      await asked;
+      await route.fulfill({ contentType: 'text/javascript', body: 'throw new Error("another build");' });
+    });
+    await page.getByRole('navigation').getByRole('link', { name: 'Try' }).click();
+    await page.getByText('This view is loading.').waitFor();
+    answer();
+    await page.getByRole('alert').getByText('This view could not be loaded.').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await page.unroute('**/TryPage*.js');
+    await page.getByRole('button', { name: 'Load the page anew' }).click();
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+  });
+
   test.each([
     ['light', 1400],
     ['dark', 400],

@@ -261,8 +261,9 @@ describe('Walk', () => {
   });
 });
 
-test('the page works without a network after its first load', async () => {
-  const page = await site.page('', { serviceWorkers: 'allow' });
+// The site of the project links to the page by the longer name.
+test.each(['', 'index.html'])('the page works without a network after its first load: /%s', async (name) => {
+  const page = await site.page(name, { serviceWorkers: 'allow' });
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready;
     if (navigator.serviceWorker.controller === null)
