@@ -84,7 +84,7 @@ function runAt(table: PageTableReader, va: bigint): LeafRun {
     });
   // The run that holds the address, also when it begins before it.
   const size = 1n << BigInt(leaf.leafShift);
-  const from = va - (va % MOST) < 0n ? 0n : va - (va % MOST);
+  const from = va - (va % MOST);
   const start = va - (va % size);
   for (const item of listLeaves(table, {
     va: from < start ? from : start,

@@ -40,7 +40,17 @@ describe('Compare', () => {
     await picture.focus();
     await page.keyboard.press('ArrowRight');
     expect(await picture.getAttribute('aria-valuetext')).not.toBe(before);
-    await picture.click({ position: { x: 200, y: 40 } });
+    const clicked = await picture.getAttribute('aria-valuetext');
+    await picture.click({ position: { x: 600, y: 40 } });
+    expect(await picture.getAttribute('aria-valuetext')).not.toBe(clicked);
+    expect(Number(await picture.getAttribute('aria-valuenow'))).toBeGreaterThan(1);
+    // 163 areas of 5 kinds.
+    expect(await page.getByRole('list', { name: 'Colours' }).getByRole('listitem').allTextContents()).toEqual(
+      [...['vmalloc', 'vmap', 'ioremap', 'sparse', 'per-cpu']],
+    );
+    const caller = page.getByRole('region', { name: 'Callers' }).locator('tbody tr').first().locator('td');
+    expect(await caller.count()).toBe(6);
+    expect(Number(await caller.nth(1).textContent())).toBeGreaterThan(0);
     await page.getByRole('button', { name: 'to scale' }).click();
     await page.getByRole('button', { name: 'by caller' }).click();
     await page.getByRole('button', { name: 'arm64-64k-48-cont', exact: true }).first().click();
@@ -105,7 +115,8 @@ describe('Compare', () => {
     const again = await site.page(hash);
     await again.getByText('the text of the link · 2 areas').waitFor();
     await again.getByRole('heading', { name: /The address space.*riscv64-sv39, huge leaves/ }).waitFor();
-    await expect.poll(() => again.locator('.rows tbody tr').count()).toBe(7);
+    // The chosen format comes first, and the others when they are compared.
+    await expect.poll(() => again.locator('.rows tbody tr').count(), { timeout: 90_000 }).toBe(7);
     for (const name of ['to scale', 'by caller'])
       expect(await again.getByRole('button', { name }).getAttribute('aria-pressed')).toBe('true');
     await expect.poll(() => again.evaluate(() => location.hash)).toBe(hash);
@@ -164,12 +175,21 @@ describe('Compare', () => {
 
   test.each([
     ['light', 1400],
+    ['dark', 1400],
+    ['light', 400],
     ['dark', 400],
+    ['light', 320],
   ] as const)('is legible and accessible: %s, %i pixels', async (colorScheme, width) => {
     const page = await site.page('#compare', { colorScheme, viewport: { width, height: 900 } });
     await page.getByRole('heading', { name: 'Callers that cost most' }).waitFor();
     expect(await axeFindings(page)).toEqual([]);
     expect(await fitsWidth(page)).toBe(true);
     await shot(page, `compare-${colorScheme}-${width}`);
+    await page
+      .getByLabel('Open a /proc/vmallocinfo')
+      .setInputFiles({ name: 'empty', buffer: Buffer.from('\n'), mimeType: 'text/plain' });
+    await page.getByRole('alert').getByText('empty is empty').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    expect(await fitsWidth(page)).toBe(true);
   });
 });

@@ -153,7 +153,10 @@ describe('Try', () => {
 
   test.each([
     ['light', 1400],
+    ['dark', 1400],
+    ['light', 400],
     ['dark', 400],
+    ['light', 320],
   ] as const)('is legible and accessible: %s, %i pixels', async (colorScheme, width) => {
     const page = await site.page('#try?program=lazy-purge', {
       colorScheme,
@@ -163,5 +166,11 @@ describe('Try', () => {
     expect(await axeFindings(page)).toEqual([]);
     expect(await fitsWidth(page)).toBe(true);
     await shot(page, `try-${colorScheme}-${width}`);
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill('nothing();\n');
+    await code.press('Control+Enter');
+    await page.getByRole('alert').getByText('Line 1: ReferenceError').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    expect(await fitsWidth(page)).toBe(true);
   });
 });

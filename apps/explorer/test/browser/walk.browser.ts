@@ -42,7 +42,7 @@ describe('Walk', () => {
     await page.getByRole('heading', { name: 'PUD table' }).waitFor();
   });
 
-  test('opens a file by slices, and goes to an address that is typed', async () => {
+  test('opens a file that is chosen, and goes to an address that is typed', async () => {
     const page = await site.page('#walk');
     await choose(page, file('vmcore', dump('riscv64-sv39.kdump.gz')));
     await page.getByText('Linux 6.12.117+deb13-riscv64').waitFor();
@@ -82,7 +82,7 @@ describe('Walk', () => {
     const hash =
       '#walk?table=x86-64&format=x86-64&root=0x533c000&va=0x400000&level=3&access=write-user&beside=riscv64-sv39';
     const page = await site.page(hash);
-    await page.getByText('Fault #PF 7').waitFor();
+    await page.getByText('Fault #PF 0x7').waitFor();
     await page.getByRole('columnheader', { name: 'riscv64-sv39' }).waitFor();
     expect(await hashOf(page)).toBe(hash);
   });
@@ -117,16 +117,43 @@ describe('Walk', () => {
 
   test('says why an access faults, with the code of the architecture', async () => {
     const page = await site.page('#walk?table=x86-64&root=0x533c000&va=0x400000&level=3');
-    await page.getByRole('button', { name: 'write by user mode: fault #PF 7' }).click();
-    await page.getByText('Fault #PF 7').waitFor();
+    await page.getByRole('button', { name: 'write by user mode: fault #PF 0x7' }).click();
+    await page.getByText('Fault #PF 0x7').waitFor();
     await page.getByText('the rights do not allow it', { exact: false }).waitFor();
-    await page.getByRole('button', { name: 'execute by the kernel: fault #PF 17' }).click();
-    await page.getByText('Fault #PF 17').waitFor();
+    await page.getByRole('button', { name: 'execute by the kernel: fault #PF 0x11' }).click();
+    await page.getByText('Fault #PF 0x11').waitFor();
     await page.getByText('Processor modes').click();
     await page.getByRole('checkbox', { name: 'smep' }).click();
-    await page
-      .getByRole('button', { name: 'execute by the kernel: fault #PF 17' })
-      .waitFor({ state: 'visible' });
+    // The rights forbid it, too, whatever this mode is. The mode below is all that forbids a kernel's read.
+    await page.getByRole('button', { name: 'execute by the kernel: fault #PF 0x11' }).waitFor();
+    await page.getByRole('button', { name: 'read by the kernel: fault #PF 0x1' }).click();
+    await page.getByText('Fault #PF 0x1 at PTE').waitFor();
+    await page.getByRole('checkbox', { name: 'smap' }).click();
+    await page.getByRole('button', { name: 'read by the kernel: allowed' }).waitFor();
+    await page.getByText('and goes to physical 0x0000000003734000').waitFor();
+    await page.getByRole('checkbox', { name: 'smap' }).click();
+    await page.getByRole('button', { name: 'read by the kernel: fault #PF 0x1' }).waitFor();
+  });
+
+  test('names the bits of an address and of an entry, and the rights that each level leaves', async () => {
+    const page = await site.page('#walk?table=x86-64&root=0x533c000&va=0x400000&level=3');
+    const texts = async (rows: string) =>
+      (await page.locator(rows).allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+    await page.getByRole('heading', { name: 'PTE table' }).waitFor();
+    expect(await texts('.layout > .rights :is(tbody, tfoot) tr')).toEqual([
+      'PGD[0] 0x80000000053a1067 rw- rw-',
+      'PUD[0] 0x00000000053a0067 rw- rw-',
+      'PMD[2] 0x0000000005363067 rw- rw-',
+      'PTE[0] 0x0000000003734025 --- r--',
+      'all together --- r--',
+    ]);
+    expect((await texts('.layout > .entry tbody tr')).slice(0, 4)).toEqual([
+      '63 XD 0 executable',
+      '62:59 Protection key 0x0 key 0',
+      '58:52 ignored 0x0 the MMU ignores it',
+      '51:12 Address 0x3734 physical 0x0000000003734000',
+    ]);
+    expect((await texts('.layout > .address'))[0]).toContain('PMD 29:21 000000010 2 PTE 20:12 000000000 0');
   });
 
   test('filters ranges, and goes to one that is clicked', async () => {

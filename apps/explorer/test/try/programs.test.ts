@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { PROGRAMS } from '../../src/page/try/programs.js';
 import { runProgram } from '../../src/try/run-program.js';
 
 const folder = new URL('../../programs/', import.meta.url);
@@ -12,6 +13,11 @@ function promised(code: string): string[] {
 
 test('there are ten programs beside that of the README', () => {
   expect(names.length).toBe(11);
+});
+
+test('the page offers each program of the folder, once', () => {
+  expect(PROGRAMS.map((one) => `${one.name}.js`).sort()).toEqual(names);
+  for (const { code, about } of PROGRAMS) expect([code.length > 0, about.length > 0]).toEqual([true, true]);
 });
 
 describe.each(names)('the program %s', (name) => {

@@ -27,6 +27,15 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** A fault as its processor names it, with the code in hexadecimal digits, for all architectures alike. */
+export function faultText({
+  code: { name, code },
+}: {
+  readonly code: { readonly name: string; readonly code: number };
+}): string {
+  return `${name} 0x${code.toString(16)}`;
+}
+
 /** `rwx`, with `-` for what is not allowed. */
 export function rightsText({
   read,

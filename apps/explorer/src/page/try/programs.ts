@@ -13,7 +13,7 @@ export interface Program {
 }
 
 /** In this order a newcomer reads them. */
-const ORDER = [
+export const ORDER = [
   'readme',
   'sparse-area',
   'lazy-area',
@@ -28,6 +28,7 @@ const ORDER = [
 ] as const;
 
 export const PROGRAMS: readonly Program[] = ORDER.map((name) => {
-  const code = FILES[`../../../programs/${name}.js`] ?? '';
+  const code = FILES[`../../../programs/${name}.js`];
+  if (code === undefined) throw new Error(`the program ${name} has no file`);
   return { name, code, about: (code.split('\n')[0] ?? '').replace(/^\/\/ /, '') };
 });
