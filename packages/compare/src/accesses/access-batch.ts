@@ -1,6 +1,8 @@
-/** What an access does, as a number in a batch: an index of `ACCESS_KINDS`. */
+/** An access that executes, as a number in a batch: an index of `ACCESS_KINDS`. */
 export const FETCH = 0;
+/** One that reads. */
 export const LOAD = 1;
+/** One that writes. */
 export const STORE = 2;
 
 /** The words of `@vmarea/mmu` for the kinds of a batch. */

@@ -13,7 +13,7 @@ export interface Program {
 }
 
 /** In this order a newcomer reads them. */
-export const ORDER = [
+const ORDER = [
   'readme',
   'sparse-area',
   'lazy-area',
