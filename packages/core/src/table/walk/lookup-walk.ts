@@ -30,7 +30,7 @@ const STEP = 9;
 /**
  * The walk as a loop, for several banks and sparse images. It looks each table up in the memory.
  *
- * A random address in an image of 1,000 tables takes twice the time of the unrolled walk in a linear bank.
+ * A random address in an image of 1,000 tables takes at least twice the time of a walk in a linear bank.
  */
 export class LookupWalk implements Translator {
   readonly #context: TableContext;

@@ -49,7 +49,7 @@ const walksOf: WeakMap<TableContext, ManyWalks> = new WeakMap();
  */
 class ManyWalks {
   readonly #translator: Translator;
-  /** Also tells the leaf's size. It is a loop, not the unrolled walk. */
+  /** Also tells the leaf's size. It looks each table up. */
   readonly #lookup: Translator & { readonly leafShift: number };
   readonly #walks: WalkLoops | null;
   readonly #plan: Int32Array | null;

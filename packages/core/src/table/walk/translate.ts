@@ -7,7 +7,7 @@ import { isShared, SharedWalk } from './shared-walk.js';
 import type { Translator } from './translator.js';
 
 /**
- * Makes the translator of a root: the unrolled walk where all tables are in one linear bank, else the loop. Memory
+ * Makes the translator of a root: a walk made for it where all tables are in one linear bank, else one that looks each table up. Memory
  * that other threads may use has one of its own, so that the others stay as fast as plain reads are.
  */
 export function makeTranslator(context: TableContext): Translator {
