@@ -42,8 +42,6 @@ export class FlatWalk implements Translator {
   #levels: Int32Array = NONE;
   #live: Int32Array = NONE;
   #record = 0;
-  #missLevel = -1;
-  #missAt = 0;
   readonly #flat: FlatFinder;
   readonly #plan: Plan;
 
@@ -156,19 +154,19 @@ export class FlatWalk implements Translator {
 
   /** Level of the entry in which the last walk of `entryOf` ended early; -1 outside the range. */
   get missLevel(): number {
-    return this.#missLevel;
+    return this.#flat.missLevel;
   }
 
   /** Word index of that entry. */
   get missAt(): number {
-    return this.#missAt;
+    return this.#flat.missAt;
   }
 
   /** The end of a made walk for an entry: it is at `at`, and no table inside the bank. With a new view of the bank the walk begins again. */
   protected noEntry(level: number, at: number, high: number, low: number): number {
     if (this.#isRenewed()) return this.entryOf(high, low);
-    this.#missLevel = level;
-    this.#missAt = at;
+    this.#flat.missLevel = level;
+    this.#flat.missAt = at;
     return -1;
   }
 
@@ -204,7 +202,7 @@ export class FlatWalk implements Translator {
   #end(high: number, low: number): number {
     const at = this.#flatEntryOf(high, low);
     if (at >= 0) return this.frameAt(at, high, low);
-    return this.#endAt(this.#missLevel, this.#missAt, high, low);
+    return this.#endAt(this.missLevel, this.missAt, high, low);
   }
 
   /** The translation of an address whose walk ends in an entry that is no table inside the bank. */
@@ -224,10 +222,7 @@ export class FlatWalk implements Translator {
    */
   #flatEntryOf(high: number, low: number): number {
     if (this.#finder.isLost) this.#finder = this.#flat;
-    const at = this.#flat.entryOf(high, low);
-    this.#missLevel = this.#flat.missLevel;
-    this.#missAt = this.#flat.missAt;
-    return at;
+    return this.#flat.entryOf(high, low);
   }
 
   /** The bits of a high word that belong to the range. */
