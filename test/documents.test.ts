@@ -56,6 +56,7 @@ describe('the commands of the documents', () => {
     'node evil.mjs',
     'sudo rm -rf /',
     'vmarea-bench replay NAME',
+    'vmarea-bench …',
   ])('%s has no account', (text) => {
     expect(accountFor({ text, file: 'README.md', line: 1 })).toBeNull();
   });

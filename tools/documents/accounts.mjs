@@ -74,8 +74,8 @@ const VALUES = [
   [/(?<= example )NAME\b/, 'lazy-area'],
 ];
 
-/** A word that a reader replaces. */
-const PLACEHOLDER = /\b(?:BYTES|COMMAND|FILE|FOLDER|ID|N|NAME|TRACE)\b/;
+/** A word that a reader replaces, or a mark that leaves the rest to the reader. */
+const PLACEHOLDER = /\b(?:BYTES|COMMAND|FILE|FOLDER|ID|N|NAME|TRACE)\b|…/;
 
 /** What may be run: it changes nothing outside of the copy of the repository, and stand-ins play the part of root. */
 const RUNNABLE = [
