@@ -6,7 +6,7 @@ import type { PageTableFormat } from '../format/page-table-format.js';
 import { printsItself } from '../prints.js';
 import { words } from '../words.js';
 import type { TableContext } from './state/context.js';
-import { type Counters, newCounters } from './state/counters.js';
+import { type Counters, liveCounters, newCounters } from './state/counters.js';
 import { register, requireLive } from './state/registry.js';
 import { type LeavesOptions, leavesOf } from './walk/leaf-list.js';
 import type { LeafItem, LeafRun } from './walk/leaves.js';
@@ -25,6 +25,7 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   readonly format: PageTableFormat<C>;
   readonly #context: TableContext;
   readonly #translator: Translator;
+  #counters: Readonly<Counters> | null = null;
 
   /** Only the two faces make one. */
   protected constructor(context: TableContext, translator: Translator) {
@@ -42,7 +43,8 @@ export abstract class ReadableTable<C extends Controls = Controls> {
 
   /** Exact work of the calls so far. The object is live. */
   get counters(): Readonly<Counters> {
-    return this.#context.counters;
+    this.#counters ??= liveCounters(() => this.#context.counters);
+    return this.#counters;
   }
 
   /** What the table is, and the work of its calls so far. */

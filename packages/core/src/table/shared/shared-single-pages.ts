@@ -252,9 +252,7 @@ export class SharedSinglePages implements SinglePageCalls {
       (vaLo & this.#pageMask) === 0 &&
       isInRange(this.#range, vaHi | 0, vaLo | 0) &&
       context.root.bank.writable &&
-      !context.isChanging &&
-      !context.isDestroyed &&
-      context.owed.size === 0
+      context.busy === 0
     );
   }
 

@@ -79,21 +79,25 @@ export class TableContext {
   sink: FlushSink | null;
   /** Complete processor modes, for walks that are given none. */
   readonly controls: Controls;
-  readonly counters: Counters = newCounters();
+  readonly #counters: Counters = newCounters();
+  /** What counts work by itself until somebody asks; `null` for nothing. */
+  unsettled: { settle(counters: Counters): void } | null = null;
   /** Set once, right after construction: making a root needs the rest of the context. */
   root: TablePlace = NO_PLACE;
-  /** True while a call changes the tables. Its flush sink or callback must not start another call. */
-  isChanging = false;
+  /**
+   * Not 0 where a call of a single page must take the general way: bit 0 while a call changes the tables, bit 1 after `destroy`, bit 2 while a
+   * batch owes a flush. One number, since each such call asks.
+   */
+  busy = 0;
   /**
    * Counts the calls that may have changed which tables there are. What was read of upper levels before is
    * then stale.
    */
   generation = 0;
-  /** Batches that owe a flush. */
-  readonly owed: Set<OwesFlush> = new Set();
+  /** Batches that owe a flush: `owe` and `settle` change it. */
+  readonly #owed: Set<OwesFlush> = new Set();
   /** Batches that were made for it. */
   readonly batches: WeakSet<object> = new WeakSet();
-  isDestroyed = false;
   /** How its calls run when threads share it; `null` when only one thread uses it. */
   sharing: SharedTables | null = null;
   /** Another thread may have it, too. */
@@ -121,6 +125,46 @@ export class TableContext {
     this.owner = owner ?? this.records?.newOwner() ?? 0;
     this.sink = sink;
     this.controls = controls;
+  }
+
+  /** Exact work of the calls so far. */
+  get counters(): Counters {
+    this.unsettled?.settle(this.#counters);
+    return this.#counters;
+  }
+
+  /** True while a call changes the tables. Its flush sink or callback must not start another call. */
+  get isChanging(): boolean {
+    return (this.busy & 1) !== 0;
+  }
+
+  set isChanging(is: boolean) {
+    this.busy = is ? this.busy | 1 : this.busy & ~1;
+  }
+
+  get isDestroyed(): boolean {
+    return (this.busy & 2) !== 0;
+  }
+
+  set isDestroyed(is: boolean) {
+    this.busy = is ? this.busy | 2 : this.busy & ~2;
+  }
+
+  /** Batches that owe a flush. */
+  get owed(): ReadonlySet<OwesFlush> {
+    return this.#owed;
+  }
+
+  /** A batch begins to owe a flush. */
+  owe(batch: OwesFlush): void {
+    this.#owed.add(batch);
+    this.busy |= 4;
+  }
+
+  /** A batch owes nothing any more. */
+  settle(batch: OwesFlush): void {
+    this.#owed.delete(batch);
+    if (this.#owed.size === 0) this.busy &= ~4;
   }
 }
 

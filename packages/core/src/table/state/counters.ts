@@ -37,3 +37,11 @@ export function newCounters(): Counters {
     flushes: 0,
   };
 }
+
+/** Counters that always show what others count: each member asks again. */
+export function liveCounters(counters: () => Counters): Readonly<Counters> {
+  const live = {} as Counters;
+  for (const name of Object.keys(newCounters()) as (keyof Counters)[])
+    Object.defineProperty(live, name, { enumerable: true, get: () => counters()[name] });
+  return Object.freeze(live);
+}

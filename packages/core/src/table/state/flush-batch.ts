@@ -101,7 +101,7 @@ export class OwedFlushes implements FlushBatch {
     this.#owed.clear();
     this.#unlinked.clear();
     this.#tables.clear();
-    context.owed.delete(this);
+    context.settle(this);
     if (context.records !== null) context.records.batches--;
     freeHeldTables(context, tables);
   }
@@ -132,13 +132,13 @@ export class OwedFlushes implements FlushBatch {
     tables: readonly number[],
     unlinked: readonly PageRange[],
   ): void {
-    const { owed, records, sink, asid } = this.#context;
+    const { records, sink, asid } = this.#context;
     const { format, pageShift } = this.#context.plan;
     for (const pfn of tables) this.#tables.add(pfn);
     for (const { first, pages } of unlinked) this.#unlinked.add(first, first + pages, leafShift);
     this.#owed.add(from, to, leafShift);
-    if (!owed.has(this) && records !== null) records.batches++;
-    owed.add(this);
+    if (!this.#context.owed.has(this) && records !== null) records.batches++;
+    this.#context.owe(this);
     sink?.deferred?.(addressOf(format, from), BigInt(to - from) << BigInt(pageShift), 'batch', asid);
   }
 }

@@ -1,4 +1,5 @@
 import type { LevelPlan, Plan } from '../../format/plan.js';
+import { ZERO } from '../../words.js';
 
 /** A compare under masks. */
 export interface Compare {
@@ -21,4 +22,11 @@ export function plainPage({ levels, last, address }: Plan): Compare {
     valueLo: sureLeaf.valueLo | 0,
     valueHi: sureLeaf.valueHi | 0,
   };
+}
+
+/** The test "is a plain page by itself": in no run, so that it can be changed alone. */
+export function ownPage(plan: Plan): Compare {
+  const { maskLo, maskHi, valueLo, valueHi } = plainPage(plan);
+  const mark = (plan.levels[plan.last] as LevelPlan).level.run?.set ?? ZERO;
+  return { maskLo: maskLo | mark.lo, maskHi: maskHi | mark.hi, valueLo, valueHi };
 }

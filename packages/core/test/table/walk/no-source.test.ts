@@ -50,7 +50,7 @@ test('source is made once for roots of one format in banks of one size, and of n
   expect(sources).toHaveLength(1);
   const words = new Set((sources[0] as string).match(/[a-zA-Z_']+/g));
   const known =
-    "use strict return class GeneratedWalk extends FlatWalk translate high low if const words this let first second table at rootWord lo hi frameAt entryOf mapPage pfn flagsLo flagsHi false true count unmapPage sink null changing undefined noPage noEntry length removedAt removedLo removedHi maskLo maskHi valueLo valueHi '".split(
+    "use strict return class GeneratedWalk extends FlatWalk translate high low if else const words this let first at level walk break rootWord lo hi entryOf mapPage pfn flagsLo flagsHi false true record levels live changed second table unmapPage sink null flushed removing noPage noEntry '".split(
       ' ',
     );
   expect([...words].filter((word) => !known.includes(word.replaceAll("'", '')) && word !== "'use")).toEqual(
