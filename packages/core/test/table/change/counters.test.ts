@@ -50,6 +50,8 @@ interface Case {
 const pages = (table: PageTable): void => table.mapRange(BASE, 0n, 4 * MiB, WRITE, SMALL);
 const blocks = (table: PageTable): void => table.mapRange(BASE, 0n, 4 * MiB, WRITE);
 const large = (table: PageTable): void => table.mapRange(BASE, 0n, GiB, WRITE);
+const threeTables = (table: PageTable): void =>
+  table.mapRange(BASE, 0n, 3 * GiB, WRITE, { maxLeafShift: 21 });
 
 const cases: readonly Case[] = [
   {
@@ -65,6 +67,22 @@ const cases: readonly Case[] = [
     call: (table) => table.mapRange(BASE, 0n, GiB + 4096, WRITE, { maxLeafShift: 21 }),
     // Two slots of the PUD, and one PMD table that the blocks fill. The PUD, the other PMD and its PTE table are zeroed.
     arm: work(5, 1 + 2 + 1, 512 + 1 + 4, 4, 0, 0, 3),
+  },
+  {
+    what: 'map of 1536 blocks into three new tables',
+    before: () => {},
+    call: threeTables,
+    // PGD, PUD with three slots, three PMD tables that the blocks fill. Only the PUD is zeroed.
+    arm: work(5, 4, 1536 + 4, 4, 0, 0, 1),
+  },
+  {
+    what: 'map of 1536 blocks into three tables that are there',
+    before: (table) => {
+      threeTables(table);
+      table.unmap(BASE, 3 * GiB);
+    },
+    call: threeTables,
+    arm: work(5, 4 + 1536, 1536),
   },
   {
     what: 'protect of 1024 pages',

@@ -6,18 +6,19 @@ import type { TableVisit } from '../../state/table-visit.js';
 import { recordOf } from '../../state/tables.js';
 import { isBlock } from './frame-source.js';
 import type { MapCall } from './map-call.js';
+import { writeLeaves } from './write-leaves.js';
 import { writePages } from './write-pages.js';
 
 /*
- * Maps whole tables of base pages at once. The allocator gives the lowest free frame, so tables that one
+ * Maps whole tables at once: of base pages, or of blocks over adjacent frames. The allocator gives the lowest free frame, so tables that one
  * call makes follow each other in memory. Their entries are then one run, and a run over 64 tables costs
  * little more than a run over one.
  */
 
 /**
- * Maps whole tables of base pages, starting at a slot.
+ * Maps whole tables, starting at a slot. Each slot of theirs takes a leaf of their level.
  *
- * @param table - the table that holds the slot; the tables below are of the last level.
+ * @param table - the table that holds the slot.
  * @param at - pages of the call before the first of them.
  * @param left - pages of the call from there on, in this table.
  * @param mayBlock - slots whose frames form a block take one, and end the run.
@@ -34,6 +35,7 @@ export function mapTables(
   const { level, bank, isNew } = table;
   // While a batch is pending, each slot needs its own check. When frames are few, so does each table.
   if (left < 2 * level.pages || call.context.owed.size > 0) return 0;
+  const { plan } = call.context;
   const { words } = bank;
   const loops = loopsOf(bank);
   const entry = table.word + 2 * slot;
@@ -46,7 +48,7 @@ export function mapTables(
   const most = isEmpty ? left : Math.min(left, MOST_ENTRIES);
   const wanted = wholeSlots(call, level, mayBlock, at, most);
   if (wanted < 2) return 0;
-  if (!isEmpty) return mapExistingTables(call, table, slot, at, wanted);
+  if (!isEmpty) return level.index + 1 < plan.last ? 0 : mapExistingTables(call, table, slot, at, wanted);
   const used = isNew ? -1 : loops.firstLive(entry, wanted);
   const empty = used < 0 ? wanted : used;
   if (empty < 2) return 0;
@@ -96,8 +98,7 @@ function mapExistingTables(
 }
 
 /**
- * Makes the tables of empty slots, from one slot on, and maps the pages of all of them. The tables are
- * filled whole.
+ * Makes the tables of empty slots, from one slot on, and fills all of them.
  *
  * @param wanted - empty slots that will be mapped whole.
  * @returns false when there are too few frames: nothing was done.
@@ -121,13 +122,24 @@ function mapNewTables(call: MapCall, table: TableVisit, slot: number, at: number
     // Frames that follow each other may still be in two banks.
     while (below.bank.wordOf(child + tables - 1, plan.pageShift) < 0) tables--;
     below.pages = tables * level.pages;
-    writePages(call, below);
+    if (below.level.index === plan.last) writePages(call, below);
+    else writeBlockTables(call, below, tables);
     done += tables;
   }
   const entry = table.word + 2 * slot;
   if (!table.isNew) changes.noteEmpty(table.bank, entry, wanted, record);
   changes.writeLinks(table.bank, entry, record, made);
   return true;
+}
+
+/** Fills new tables that follow each other in memory with blocks over adjacent frames. */
+function writeBlockTables(call: MapCall, table: TableVisit, tables: number): void {
+  const { counters, records } = call.context;
+  const { entries } = table.level;
+  counters.tablesRead += tables;
+  writeLeaves(call, table, 0, tables * entries, call.source, table.done);
+  counters.entriesWritten += tables * entries;
+  records?.addEach(table.record, tables, entries);
 }
 
 /**

@@ -78,7 +78,7 @@ function mapTable(call: MapCall, table: TableVisit): void {
     let slots = 0;
     if (mayBlock && here === level.pages && isBlock(call.source, at, here)) {
       slots = writeBlocks(call, table, slot, at, blocksFrom(call, level, at, left));
-    } else if (here === level.pages && level.index + 1 === plan.last) {
+    } else if (here === level.pages && isFilled(call, plan.levels[level.index + 1] as LevelPlan, at)) {
       slots = mapTables(call, table, slot, at, left, mayBlock);
     }
     if (slots === 0) descend(call, table, slot, table.below(inside, at, here));
