@@ -363,7 +363,8 @@ export class VmArea {
   }
 
   #lowOf(offset: number): number {
-    return ((this.#lo + offset) % 4294967296) | 0;
+    // `|` takes the sum modulo 2^32. A remainder of doubles is a call into C.
+    return (this.#lo + offset) | 0;
   }
 
   #highOf(offset: number): number {
