@@ -13,7 +13,9 @@ import { describe, expect, test, vi } from 'vitest';
 import { makeSinglePages, type SinglePages } from '../../../src/table/change/map/single-page.js';
 import { writeTableEntry } from '../../../src/table/state/entries.js';
 import { contextBehind } from '../../../src/table/state/registry.js';
+import { FlatCursor } from '../../../src/table/walk/flat-cursor.js';
 import { FlatWalk } from '../../../src/table/walk/flat-walk.js';
+import { generatedCursor } from '../../../src/table/walk/generated/generated-cursor.js';
 import { generatedWalk } from '../../../src/table/walk/generated/generated-walk.js';
 import { LookupWalk } from '../../../src/table/walk/lookup-walk.js';
 import { formats } from '../../formats/index.js';
@@ -133,6 +135,11 @@ describe.each(WALKED)('$name', (format) => {
           const generated = made as FlatWalk;
           const flat = new FlatWalk(plan, bank, root.word);
           const lookup = new LookupWalk(context);
+          const cursors = [
+            generatedCursor(context, generated, () => {}),
+            new FlatCursor(context, flat, () => {}),
+          ] as const;
+          expect(cursors[0].constructor).not.toBe(FlatCursor);
           for (const { call, place: at, pfn, bits } of steps) {
             const [hi, lo] = wordsOf(format, at);
             try {
@@ -155,6 +162,9 @@ describe.each(WALKED)('$name', (format) => {
             expect(generated.translate(hi, lo)).toBe(frame);
             expect(generated.translate(hi >>> 0, lo >>> 0)).toBe(frame);
             expect(lookup.translate(hi, lo)).toBe(frame);
+            // From the table of the last address, and from the one that they keep now.
+            for (const cursor of cursors)
+              for (let again = 0; again < 2; again++) expect(cursor.translateWords(hi, lo)).toBe(frame);
             const entry = flat.entryOf(hi, lo);
             expect(generated.entryOf(hi, lo)).toBe(entry);
             if (entry < 0)

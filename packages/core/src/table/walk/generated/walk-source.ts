@@ -4,6 +4,7 @@ import { lastTableWord, type TableWindow, tableWindow } from '../bank-window.js'
 import { tableInside } from '../flat-finder.js';
 import { type Compare, ownPage, plainPage } from '../plain-page.js';
 import { rangeTest } from '../walk-end.js';
+import { slotOf, spread, testOf, turned } from './expressions.js';
 
 /**
  * The source of a walk for roots of one format in one bank: the body of a function that gets `FlatWalk` and returns a class of it. It is
@@ -63,19 +64,6 @@ function counted({ pageShift }: Plan, entries: 1 | -1): readonly string[] {
     `if (this.levels[record] > 0) this.live[record] += ${entries};`,
     'this.changed++;',
   ];
-}
-
-/** The bits of a frame under a mask, rotated to the left, for an entry. */
-function spread(mask: number, by: number): string {
-  if (mask === 0) return '';
-  if (by === 0) return ` | ${masked('pfn', mask, mask === -1)}`;
-  const up = mask & (-1 << by);
-  const down = mask & (-1 >>> (32 - by));
-  const parts: string[] = [];
-  if (up !== 0) parts.push(up === -1 << by ? `pfn << ${by}` : `pfn << ${by} & ${up}`);
-  if (down !== 0)
-    parts.push(down === -1 >>> (32 - by) ? `pfn >>> ${32 - by}` : `pfn >>> ${32 - by} & ${down}`);
-  return parts.map((part) => ` | ${part}`).join('');
 }
 
 /** The end of a walk that tells its level: a block around the walk ends, and a call below it does the rest. */
@@ -145,44 +133,4 @@ function tableWord(inside: Compare, { insideLo, insideHi, rotate }: TableWindow)
 function reach(lo: number, hi: number, by: number): number {
   const word = lo | hi;
   return ((word >>> by) | (word << (32 - by))) >>> 0;
-}
-
-/** Words from the start of a table to an entry. */
-function slotOf({ shift, entries }: LevelPlan): string {
-  const mask = 2 * (entries - 1);
-  const from = shift - 1;
-  if (from >= 32) return `(high >>> ${from - 32} & ${mask})`;
-  if (shift + Math.log2(entries) <= 32) return `(low >>> ${from} & ${mask})`;
-  return `((low >>> ${from} | high << ${32 - from}) & ${mask})`;
-}
-
-/** An expression that is 0 for an entry that meets a compare. */
-function testOf({ maskLo, maskHi, valueLo, valueHi }: Compare, [lo, hi] = ['lo', 'hi']): string {
-  const parts = [part(lo, maskLo, valueLo), part(hi, maskHi, valueHi)].filter((text) => text !== '');
-  return parts.join(' | ') || '0';
-}
-
-function part(word: string | undefined, mask: number, value: number): string {
-  if ((mask | value) === 0) return '';
-  return value === 0 ? `${word} & ${mask | 0}` : `${word} & ${mask | 0} ^ ${value | 0}`;
-}
-
-/** An expression for the bits under two masks, rotated to the right together. */
-function turned(maskLo: number, maskHi: number, by: number, [lo, hi] = ['lo', 'hi']): string {
-  const parts = [...halves(lo as string, maskLo, by), ...halves(hi as string, maskHi, by)];
-  return parts.join(' | ') || '0';
-}
-
-/** Both parts of a rotation that can have bits. A shift that drops all that a mask takes away needs no mask. */
-function halves(word: string, mask: number, by: number): readonly string[] {
-  if (by === 0) return mask === 0 ? [] : [`(${word} & ${mask | 0})`];
-  const parts: string[] = [];
-  if (mask >>> by !== 0) parts.push(`${masked(word, mask, mask >>> by === -1 >>> by)} >>> ${by}`);
-  const up = 32 - by;
-  if (mask << up !== 0) parts.push(`${masked(word, mask, mask << up === -1 << up)} << ${up}`);
-  return parts;
-}
-
-function masked(word: string, mask: number, isFree: boolean): string {
-  return isFree ? word : `(${word} & ${mask | 0})`;
 }
