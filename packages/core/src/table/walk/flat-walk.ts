@@ -74,12 +74,8 @@ export class FlatWalk implements Translator {
   translate(high: number, low: number): number {
     const at = this.#finder.entryOf(high, low);
     if (at < 0) return this.#end(high, low);
-    const lo = this.words[at] as number;
-    const hi = this.words[at | 1] as number;
-    const differs =
-      ((lo & this.plainMaskLo) ^ this.plainValueLo) | ((hi & this.plainMaskHi) ^ this.plainValueHi);
-    if (differs !== 0) return this.frameAt(at, high, low);
-    return rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
+    const pfn = this.plainFrameAt(at);
+    return pfn < 0 ? this.frameAt(at, high, low) : pfn;
   }
 
   /**
@@ -200,6 +196,15 @@ export class FlatWalk implements Translator {
     const isNew = words !== this.words;
     this.words = words;
     return isNew;
+  }
+
+  /** The frame of the plain page that the last level's entry at a word index maps; -1 when it is no such entry. */
+  plainFrameAt(at: number): number {
+    const lo = this.words[at] as number;
+    const hi = this.words[at | 1] as number;
+    if ((((lo & this.plainMaskLo) ^ this.plainValueLo) | ((hi & this.plainMaskHi) ^ this.plainValueHi)) !== 0)
+      return -1;
+    return rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
   }
 
   /** The frame of the page that the last level's entry at a word index maps; -1 when it maps none. */

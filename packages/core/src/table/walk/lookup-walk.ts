@@ -1,5 +1,6 @@
 import { rotateRight } from '../../address-codec.js';
 import { type LevelPlan, meets } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
 import type { TableContext } from '../state/context.js';
 import type { Translator } from './translator.js';
 import { finish, isInRange, type RangeTest, rangeTest } from './walk-end.js';
@@ -28,22 +29,21 @@ const VALUE_HI = 8;
 const STEP = 9;
 
 /**
- * The walk as a loop, for several banks and sparse images. It looks each table up in the memory.
- *
- * A random address in an image of 1,000 tables takes at least twice the time of a walk in a linear bank.
+ * The walk as a loop, for several banks and sparse images. It looks each table up in the memory. `generatedLookup` makes a class of it with
+ * the format's numbers in its code.
  */
 export class LookupWalk implements Translator {
-  readonly #context: TableContext;
+  protected readonly context: TableContext;
   readonly #range: RangeTest;
   readonly #words: Int32Array;
   /** Whether the matches in `#words` say all that makes an entry a table. */
   readonly #isPlain: boolean;
   /** log2 bytes of the leaf that the last translation ended in; 0 when there was none. */
-  leafShift = 0;
+  leafShift: number = 0;
 
   constructor(context: TableContext) {
     const { address, levels } = context.plan;
-    this.#context = context;
+    this.context = context;
     this.#range = rangeTest(context.plan);
     this.#words = Int32Array.from([
       ...[address.lowLo, address.lowHi, address.lowRotate],
@@ -56,7 +56,7 @@ export class LookupWalk implements Translator {
   translate(vaHi: number, vaLo: number): number {
     this.leafShift = 0;
     if (!isInRange(this.#range, vaHi, vaLo)) return -1;
-    const { plan, memory, root } = this.#context;
+    const { plan, root } = this.context;
     const { last, pageShift } = plan;
     const own = this.#words;
     const lowLo = own[LOW_LO] as number;
@@ -75,9 +75,9 @@ export class LookupWalk implements Translator {
       const differs =
         ((lo & (own[step + MASK_LO] as number)) ^ (own[step + VALUE_LO] as number)) |
         ((hi & (own[step + MASK_HI] as number)) ^ (own[step + VALUE_HI] as number));
-      if (index === last || differs !== 0) return this.#end(index, lo, hi, vaHi, vaLo);
+      if (index === last || differs !== 0) return this.end(index, lo, hi, vaHi, vaLo);
       if (!this.#isPlain && !meets((plan.levels[index] as LevelPlan).table, lo, hi)) {
-        return this.#end(index, lo, hi, vaHi, vaLo);
+        return this.end(index, lo, hi, vaHi, vaLo);
       }
       const low = rotateRight((lo & lowLo) | (hi & lowHi), lowRotate);
       let high = 0;
@@ -89,18 +89,24 @@ export class LookupWalk implements Translator {
       // No two banks have a frame. The bank of the table above mostly has it, and then one search is enough.
       word = bank.wordAt(low, high, pageShift);
       if (word >= 0) continue;
-      const child = high * 4294967296 + (low >>> 0);
-      // The bank of one fetched frame is none of the memory's banks.
-      const isOnly = memory.banks.length === 1 && bank === memory.banks[0];
-      const other = isOnly ? null : memory.bankOf(child, pageShift);
+      const other = this.bankBeyond(bank, low, high);
       if (other === null) return -1;
       bank = other;
-      word = bank.wordOf(child, pageShift);
+      word = bank.wordAt(low, high, pageShift);
     }
   }
 
-  #end(index: number, lo: number, hi: number, vaHi: number, vaLo: number): number {
-    const { plan } = this.#context;
+  /** The bank of a frame that is not in the bank of the table above; `null` where no bank has it. */
+  protected bankBeyond(bank: Bank, low: number, high: number): Bank | null {
+    const { memory, plan } = this.context;
+    // The bank of one fetched frame is none of the memory's banks.
+    if (memory.banks.length === 1 && bank === memory.banks[0]) return null;
+    return memory.bankOf(high * 4294967296 + (low >>> 0), plan.pageShift);
+  }
+
+  /** The translation of an address whose walk ends in an entry that is no table. */
+  protected end(index: number, lo: number, hi: number, vaHi: number, vaLo: number): number {
+    const { plan } = this.context;
     const pfn = finish(plan, index, lo, hi, vaHi, vaLo);
     if (pfn >= 0) this.leafShift = (plan.levels[index] as LevelPlan).shift;
     return pfn;

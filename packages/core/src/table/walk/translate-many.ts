@@ -4,7 +4,8 @@ import { UNKNOWN_FRAME, type WalkLoops } from '../../loops/run-loops.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { behind, contextOf } from '../state/registry.js';
-import { LookupWalk } from './lookup-walk.js';
+import { FlatWalk } from './flat-walk.js';
+import { generatedLookup } from './generated/generated-lookup.js';
 import { isShared, SharedLookup } from './shared-walk.js';
 import type { Translator } from './translator.js';
 
@@ -49,6 +50,9 @@ const walksOf: WeakMap<TableContext, ManyWalks> = new WeakMap();
  */
 class ManyWalks {
   readonly #translator: Translator;
+  /** Finds the entries of pages in one bank; `null` for tables in several, or in an image. */
+  readonly #flat: FlatWalk | null;
+  readonly #pageShift: number;
   /** Also tells the leaf's size. It looks each table up. */
   readonly #lookup: Translator & { readonly leafShift: number };
   readonly #walks: WalkLoops | null;
@@ -58,7 +62,9 @@ class ManyWalks {
     const { plan, memory, root } = context;
     const walks = root.bank.loops?.walks ?? null;
     this.#translator = translator;
-    this.#lookup = isShared(context) ? new SharedLookup(context) : new LookupWalk(context);
+    this.#flat = translator instanceof FlatWalk ? translator : null;
+    this.#pageShift = plan.pageShift;
+    this.#lookup = isShared(context) ? new SharedLookup(context) : generatedLookup(context);
     this.#walks = walks;
     this.#plan =
       memory.banks.length === 1 && walks !== null ? walks.planOf(plan, root.bank, root.word) : null;
@@ -87,6 +93,13 @@ class ManyWalks {
     const vaHi = (words[2 * i + 1] as number) | 0;
     if (leafShifts === null) {
       frames[i] = this.#translator.translate(vaHi, vaLo);
+      return;
+    }
+    const at = this.#flat === null ? -1 : this.#flat.entryOf(vaHi, vaLo);
+    const pfn = at < 0 ? -1 : (this.#flat as FlatWalk).plainFrameAt(at);
+    if (pfn >= 0) {
+      frames[i] = pfn;
+      leafShifts[i] = this.#pageShift;
       return;
     }
     frames[i] = this.#lookup.translate(vaHi, vaLo);

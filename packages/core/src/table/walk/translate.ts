@@ -1,8 +1,8 @@
 import type { TableContext } from '../state/context.js';
 import { FlatFinder } from './flat-finder.js';
 import { FlatWalk } from './flat-walk.js';
+import { generatedLookup } from './generated/generated-lookup.js';
 import { generatedWalk } from './generated/generated-walk.js';
-import { LookupWalk } from './lookup-walk.js';
 import { isShared, SharedWalk } from './shared-walk.js';
 import type { Translator } from './translator.js';
 
@@ -15,6 +15,6 @@ export function makeTranslator(context: TableContext): Translator {
   const { plan, memory, root } = context;
   const [bank] = memory.banks;
   const isFlat = memory.banks.length === 1 && bank !== undefined && FlatFinder.fits(plan, bank);
-  if (!isFlat) return new LookupWalk(context);
+  if (!isFlat) return generatedLookup(context);
   return generatedWalk(plan, bank, root.word) ?? new FlatWalk(plan, bank, root.word);
 }

@@ -16,6 +16,7 @@ import { contextBehind } from '../../../src/table/state/registry.js';
 import { FlatCursor } from '../../../src/table/walk/flat-cursor.js';
 import { FlatWalk } from '../../../src/table/walk/flat-walk.js';
 import { generatedCursor } from '../../../src/table/walk/generated/generated-cursor.js';
+import { generatedLookup } from '../../../src/table/walk/generated/generated-lookup.js';
 import { generatedWalk } from '../../../src/table/walk/generated/generated-walk.js';
 import { LookupWalk } from '../../../src/table/walk/lookup-walk.js';
 import { formats } from '../../formats/index.js';
@@ -135,6 +136,8 @@ describe.each(WALKED)('$name', (format) => {
           const generated = made as FlatWalk;
           const flat = new FlatWalk(plan, bank, root.word);
           const lookup = new LookupWalk(context);
+          const madeLookup = generatedLookup(context);
+          expect(madeLookup.constructor).not.toBe(LookupWalk);
           const cursors = [
             generatedCursor(context, generated, () => {}),
             new FlatCursor(context, flat, () => {}),
@@ -161,7 +164,8 @@ describe.each(WALKED)('$name', (format) => {
             const frame = flat.translate(hi, lo);
             expect(generated.translate(hi, lo)).toBe(frame);
             expect(generated.translate(hi >>> 0, lo >>> 0)).toBe(frame);
-            expect(lookup.translate(hi, lo)).toBe(frame);
+            for (const one of [lookup, madeLookup, madeLookup]) expect(one.translate(hi, lo)).toBe(frame);
+            expect(madeLookup.leafShift).toBe(lookup.leafShift);
             // From the table of the last address, and from the one that they keep now.
             for (const cursor of cursors)
               for (let again = 0; again < 2; again++) expect(cursor.translateWords(hi, lo)).toBe(frame);
