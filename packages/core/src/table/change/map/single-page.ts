@@ -5,6 +5,7 @@ import { type LevelPlan, slotOf } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import { checkProtection } from '../../../format/protection.js';
 import { loopsOf } from '../../../memory/bank.js';
+import type { Words } from '../../../words.js';
 import type { TableContext } from '../../state/context.js';
 import { writeTableEntry } from '../../state/entries.js';
 import { flush } from '../../state/flush.js';
@@ -49,6 +50,8 @@ export class SinglePages implements SinglePageCalls {
   readonly #pageMask: number = 0;
   /** The first frame that the walk does not write: one that no entry can hold, or 2^32. */
   readonly #shortFrames: number = 0;
+  /** The bits of protections that can no longer change. To ask the format takes longer than to map. */
+  readonly #known: WeakMap<Protection, Words> = new WeakMap();
   /** The protection of the last `map`, when it can no longer change, and its bits. */
   #protection: Protection = NONE;
   #flagsLo = 0;
@@ -123,13 +126,19 @@ export class SinglePages implements SinglePageCalls {
   }
 
   #takeFlags(protection: Protection): void {
-    const checked = checkProtection(protection);
-    const flags = leafFlags(this.#context.plan, checked, this.#last);
-    // `| 0`: V8 keeps a word above 2^31 as a double, and converts it at each use.
-    this.#flagsLo = flags.lo | 0;
-    this.#flagsHi = flags.hi | 0;
-    // A copy was made of one that may answer otherwise the next time.
-    this.#protection = checked === protection ? protection : NONE;
+    let flags = this.#known.get(protection);
+    if (flags === undefined) {
+      const checked = checkProtection(protection);
+      const { lo, hi } = leafFlags(this.#context.plan, checked, this.#last);
+      // `| 0`: V8 keeps a word above 2^31 as a double, and converts it at each use.
+      flags = { lo: lo | 0, hi: hi | 0 };
+      // A copy was made of one that may answer otherwise the next time.
+      if (checked === protection) this.#known.set(protection, flags);
+      else protection = NONE;
+    }
+    this.#protection = protection;
+    this.#flagsLo = flags.lo;
+    this.#flagsHi = flags.hi;
   }
 
   #write(words: Int32Array, at: number, pfn: number): void {
