@@ -82,7 +82,8 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /**
    * The bits of a leaf at `level` that grants `protection`, without the address.
    *
-   * It never marks a run: the engine sets `run.set`, and `extra` must not contain it.
+   * It never marks a run: the engine sets `run.set`, and `extra` must not contain it. The same protection always has the same bits: the
+   * engine may ask once, and keep the answer.
    *
    * @param level - one that has leaves. The engine calls this, `decode`, `change` and `relevel` for no
    *   other.

@@ -93,6 +93,11 @@ export function protection(fields?: Partial<Protection>): Protection {
   return whole;
 }
 
+/** True for what `protection()` returned: it never changes, and runs no code of a caller. */
+export function isMade(protection: Protection): boolean {
+  return made.has(protection);
+}
+
 /**
  * Refuses an incomplete protection: a missing member must not look like a right that is not given.
  *

@@ -34,6 +34,39 @@ export function hullOf(ranges: readonly PageRange[]): PageRange {
  *   leaves the addresses that the format translates, or crosses the hole between the canonical halves.
  */
 export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | number): PageRange {
+  return plainRange(format, va, bytes) ?? checkedRange(format, va, bytes);
+}
+
+/** A 64-bit value and its words: shifts of a bigint allocate, a store does not. */
+const QUAD: BigUint64Array = new BigUint64Array(1);
+const HALVES: Uint32Array = new Uint32Array(QUAD.buffer);
+
+/**
+ * An ordinary range, by numbers: a dozen bigints took 0.6 of the 2 µs of a short call.
+ *
+ * @returns `null` for a range that must be refused, or that only bigints can tell.
+ */
+function plainRange({ pageShift, range }: PageTableFormat, va: unknown, bytes: unknown): PageRange | null {
+  const { bits, upper } = range;
+  if (bits < 34 || typeof va !== 'bigint' || va < 0n || va >= TOP) return null;
+  const length = typeof bytes === 'bigint' ? Number(bytes) : bytes;
+  if (typeof length !== 'number' || !(length > 0 && length <= Number.MAX_SAFE_INTEGER)) return null;
+  const pages = length / (1 << pageShift);
+  QUAD[0] = va;
+  const lo = HALVES[0] as number;
+  const hi = HALVES[1] as number;
+  if (!Number.isInteger(pages) || (lo & ((1 << pageShift) - 1)) !== 0) return null;
+  const above = hi >> (bits - (upper === 'sign' ? 33 : 32));
+  if (above !== 0 && above !== -1) return null;
+  if ((upper === 'zeros' && above !== 0) || (upper === 'ones' && above === 0)) return null;
+  const first = ((hi & ((1 << (bits - 32)) - 1)) >>> 0) * (1 << (32 - pageShift)) + (lo >>> pageShift);
+  // The end of the half, or of all that the root translates.
+  const all = (1 << (bits - 32)) * (1 << (32 - pageShift));
+  const end = upper === 'sign' && above === 0 ? all / 2 : all;
+  return first + pages <= end ? { first, pages } : null;
+}
+
+function checkedRange(format: PageTableFormat, va: bigint, bytes: bigint | number): PageRange {
   const length = checkBytes(bytes, 'length', va);
   const { pageShift } = format;
   checkAddress(va);

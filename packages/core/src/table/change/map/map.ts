@@ -37,18 +37,20 @@ export interface CheckedPiece {
  *   the format cannot express. The tables are then as before.
  */
 export function mapPages(context: TableContext, pieces: readonly CheckedPiece[]): void {
-  const { plan } = context;
   for (const { range } of pieces) refuseOwed(context, range);
-  changing(context, hullOf(pieces.map(({ range }) => range)), null, (changes) => {
+  const [only] = pieces;
+  const hull =
+    pieces.length === 1 && only !== undefined ? only.range : hullOf(pieces.map(({ range }) => range));
+  changing(context, hull, null, (changes) => {
     // A protection that the format cannot express is refused before a table is made.
     const calls = pieces.map((piece) => callOf(context, piece, changes));
-    for (const call of calls) leavesOf(call, plan.levels[plan.last] as LevelPlan);
-    for (const [i, { range }] of pieces.entries()) mapTable(calls[i] as MapCall, visitRoot(context, range));
+    for (let i = 0; i < pieces.length; i++)
+      mapTable(calls[i] as MapCall, visitRoot(context, (pieces[i] as CheckedPiece).range));
   });
 }
 
 function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet): MapCall {
-  return {
+  const call: MapCall = {
     context,
     source: piece.source,
     protection: piece.protection,
@@ -60,6 +62,8 @@ function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet):
     areFramesFew: false,
     written: 0,
   };
+  leavesOf(call, context.plan.levels[context.plan.last] as LevelPlan);
+  return call;
 }
 
 /** Maps a part of one table. */

@@ -196,8 +196,9 @@ class Protect {
     const before: Words = { lo: flagsLo, hi: flagsHi };
     const wanted = { ...format.decode(before, level.index), ...this.#fields };
     const after = format.change(before, wanted, level.index);
-    const what = `changes ${hex(joinWords(flagsLo, flagsHi))} to ${hex(toBigint(after))}`;
-    checkFlags(context.plan, level, after, lo & level.leafAddressLo, hi & level.leafAddressHi, what);
+    const what = (): string => `changes ${hex(joinWords(flagsLo, flagsHi))} to ${hex(toBigint(after))}`;
+    const address = { lo: lo & level.leafAddressLo, hi: hi & level.leafAddressHi };
+    checkFlags(context.plan, level, after.lo, after.hi, what, address);
     const known = { level, lo: flagsLo, hi: flagsHi, newLo: after.lo, newHi: after.hi };
     this.#known.push(known);
     return known;
