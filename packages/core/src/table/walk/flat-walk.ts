@@ -218,7 +218,8 @@ export class FlatWalk implements Translator {
   /** The page of an address, counted from the start of the root's range. */
   pageOf(high: number, low: number): number {
     const { pageShift } = this.#plan;
-    return (this.#inside(high) >>> 0) * 2 ** (32 - pageShift) + (low >>> pageShift);
+    // A shift: V8 calls a function for `**`.
+    return (this.#inside(high) >>> 0) * (1 << (32 - pageShift)) + (low >>> pageShift);
   }
 
   /** The translation of an address whose walk ends early. */

@@ -86,11 +86,12 @@ export class SinglePages implements SinglePageCalls {
       typeof pfn === 'number' &&
       pfn >>> 0 === pfn &&
       pfn < this.#shortFrames &&
-      protection === this.#protection &&
+      protection === this.#protection
+    ) {
       // Compared with `true`: otherwise V8 checks for other types than a boolean.
-      this.#walk.mapPage(vaHi, vaLo, pfn, this.#flagsLo, this.#flagsHi) === true
-    )
-      return true;
+      if (this.#walk.mapPage(vaHi, vaLo, pfn, this.#flagsLo, this.#flagsHi) === true) return true;
+      return this.#mapBelow(vaHi, vaLo, pfn);
+    }
     return this.#mapOther(vaHi, vaLo, pfn, protection);
   }
 
@@ -115,14 +116,13 @@ export class SinglePages implements SinglePageCalls {
     return isWord(vaHi) && isWord(vaLo) && (vaLo & this.#pageMask) === 0 && this.#context.busy === 0;
   }
 
-  /** The same with another protection than the last one, a frame beyond 2^32, or tables that are not there. */
+  /** The same with another protection than the last one, or a frame beyond 2^32. */
   #mapOther(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
     if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn, this.#context.plan.pfnLimit)) return false;
     if (protection !== this.#protection) this.#takeFlags(protection);
     if (pfn < this.#shortFrames && this.#walk.mapPage(vaHi, vaLo, pfn, this.#flagsLo, this.#flagsHi))
       return true;
-    // Where the tables are there, the general call maps what is left: frames beyond 2^32, and slots that are in use.
-    return this.#walk.entryOf(vaHi, vaLo) < 0 && this.#mapBelow(vaHi, vaLo, pfn);
+    return this.#mapBelow(vaHi, vaLo, pfn);
   }
 
   #takeFlags(protection: Protection): void {
@@ -170,6 +170,8 @@ export class SinglePages implements SinglePageCalls {
    * are linked. So when a frame is missing, only the frames have to go back.
    */
   #mapBelow(vaHi: number, vaLo: number, pfn: number): boolean {
+    // Where the tables are there, the general call maps what is left: frames beyond 2^32, and slots that are in use.
+    if (this.#walk.entryOf(vaHi, vaLo) >= 0) return false;
     const context = this.#context;
     const { plan } = context;
     const { missLevel, missAt } = this.#walk;
