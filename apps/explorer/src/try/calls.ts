@@ -61,12 +61,21 @@ export interface RunResult {
   readonly views: readonly SpaceView[];
   readonly output: readonly string[];
   /** What ended it; `null` when it ended by itself. */
-  readonly error: { readonly message: string; readonly line: number | null } | null;
+  readonly error: RunEnd['error'];
   /** Calls beyond those that are recorded. */
+  readonly unrecorded: number;
+}
+
+/** What is new since the part before: a call with the states that no call had before it, or lines of output. */
+export type RunPart = Partial<Pick<RunResult, 'steps' | 'views' | 'output'>>;
+
+/** What is known when a program has ended. */
+interface RunEnd {
+  readonly error: { readonly message: string; readonly line: number | null } | null;
   readonly unrecorded: number;
 }
 
 /** The calls of the worker that runs programs. */
 export type TryCalls = {
-  readonly run: { readonly ask: { readonly code: string }; readonly answer: RunResult };
+  readonly run: { readonly ask: { readonly code: string }; readonly part: RunPart; readonly answer: RunEnd };
 };

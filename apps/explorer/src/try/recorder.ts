@@ -1,4 +1,4 @@
-import type { RunResult, SpaceView, Step } from './calls.js';
+import type { RunPart, RunResult, SpaceView, Step } from './calls.js';
 import { lineOf } from './module-code.js';
 import { type Drawn, spaceView } from './space-view.js';
 import { argumentText, valueText } from './value-text.js';
@@ -19,6 +19,18 @@ export class Recorder {
   #depth = 0;
   #unrecorded = 0;
   #flushes: () => number = () => 0;
+  readonly #tell: (part: RunPart) => void;
+
+  /** @param tell - is told of each call and each line when it is made. */
+  constructor(tell: (part: RunPart) => void = () => {}) {
+    this.#tell = tell;
+  }
+
+  /** Adds lines of output. */
+  print(lines: readonly string[]): void {
+    this.output.push(...lines);
+    this.#tell({ output: lines });
+  }
 
   /** Draws a space from now on. */
   draw(name: string, one: Omit<Drawn, 'name'>): void {
@@ -83,11 +95,14 @@ export class Recorder {
       this.#unrecorded++;
       return;
     }
+    const known = this.#views.length;
     const spaces = this.#drawn.flatMap((one) => {
       const view = spaceView(one);
       return view === null ? [] : [this.#numberOf(view)];
     });
-    this.#steps.push({ ...step, spaces, flushes: this.#flushes() });
+    const made: Step = { ...step, spaces, flushes: this.#flushes() };
+    this.#steps.push(made);
+    this.#tell({ steps: [made], views: this.#views.slice(known) });
   }
 
   #numberOf(view: SpaceView): number {

@@ -10,10 +10,16 @@ addEventListener('unhandledrejection', (event) => {
 });
 
 serve<TryCalls>(globalThis as unknown as Host, {
-  run: ({ code }) =>
-    runProgram(code, async () => {
-      // The browser tells of them after the program.
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      if (failures.length > 0) throw failures[0];
-    }),
+  async run({ code }, _, part) {
+    const { error, unrecorded } = await runProgram(
+      code,
+      async () => {
+        // The browser tells of them after the program.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (failures.length > 0) throw failures[0];
+      },
+      part,
+    );
+    return { error, unrecorded };
+  },
 });

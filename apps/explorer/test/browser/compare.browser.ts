@@ -111,6 +111,11 @@ describe('Compare', () => {
     await page.getByRole('button', { name: 'to scale' }).click();
     await page.getByRole('button', { name: 'by caller' }).click();
     await page.getByRole('button', { name: 'riscv64-sv39', exact: true }).click();
+    const picture = page.getByRole('slider', { name: 'Areas in address order' });
+    await picture.focus();
+    await page.keyboard.press('ArrowRight');
+    const chosen = await picture.getAttribute('aria-valuetext');
+    await expect.poll(() => page.evaluate(() => location.hash)).toContain('area=0x');
     const hash = await page.evaluate(() => location.hash);
     const again = await site.page(hash);
     await again.getByText('the text of the link · 2 areas').waitFor();
@@ -119,6 +124,9 @@ describe('Compare', () => {
     await expect.poll(() => again.locator('.rows tbody tr').count(), { timeout: 90_000 }).toBe(7);
     for (const name of ['to scale', 'by caller'])
       expect(await again.getByRole('button', { name }).getAttribute('aria-pressed')).toBe('true');
+    const there = again.getByRole('slider', { name: 'Areas in address order' });
+    expect(await there.getAttribute('aria-valuenow')).toBe('1');
+    expect(await there.getAttribute('aria-valuetext')).toBe(chosen);
     await expect.poll(() => again.evaluate(() => location.hash)).toBe(hash);
   });
 

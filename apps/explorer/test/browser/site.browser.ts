@@ -39,6 +39,8 @@ describe('the site', () => {
     expect(await fitsWidth(page)).toBe(true);
     await page.locator('#tsd-toolbar-links').getByRole('link', { name: 'Explorer' }).click();
     await page.getByRole('button', { name: /^x86-64/ }).waitFor();
+    await page.getByRole('link', { name: 'Guides' }).click();
+    await page.getByRole('main').getByRole('link', { name: 'Emulator guide' }).waitFor();
     await page.context().close();
   });
 

@@ -44,6 +44,42 @@ describe('Try', () => {
     await page.getByRole('button', { name: /^Run/ }).waitFor();
   });
 
+  test('draws each call when it is made, and keeps those of a program that is stopped', async () => {
+    const page = await site.page('#try');
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill(
+      [
+        "import { AddressSpace, FrameAllocator, PhysicalMemory } from '@vmarea/core';",
+        "import { x8664, x8664Linux } from '@vmarea/x86-64';",
+        'const memory = PhysicalMemory.create({ bytes: 4 << 20 });',
+        'const frames = new FrameAllocator(memory, { first: 0, frames: 256 });',
+        'const ram = new FrameAllocator(memory, { first: 256, frames: 768 });',
+        'const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, ram });',
+        'const first = kernel.vmalloc(8192);',
+        "console.log('here');",
+        'kernel.vmalloc(12288);',
+        'for (;;);',
+      ].join('\n'),
+    );
+    await code.press('Control+Enter');
+    await page.getByRole('heading', { name: 'Call 3 of 3, so far' }).waitFor();
+    await page.getByText('kernel.vmalloc(12288)').first().waitFor();
+    await page.getByRole('region', { name: 'Output' }).getByText('here').waitFor();
+    await page.getByRole('group', { name: 'Areas in address order' }).waitFor();
+    // Somebody looks at an earlier call while it runs.
+    await page.getByRole('button', { name: 'The call before' }).click();
+    await page.getByRole('heading', { name: 'Call 2 of 3, so far' }).waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page
+      .getByRole('alert')
+      .getByText('You stopped the program. 3 calls that it had made are here.')
+      .waitFor();
+    await page.getByRole('heading', { name: 'Call 2 of 3', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'The next call' }).click();
+    await page.getByRole('heading', { name: 'Call 3 of 3', exact: true }).waitFor();
+  });
+
   test.each([
     ['', null],
     ['// nothing\n', null],

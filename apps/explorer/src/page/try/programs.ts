@@ -7,6 +7,8 @@ const FILES = import.meta.glob<string>('../../../programs/*.js', {
 /** A ready program. */
 export interface Program {
   readonly name: string;
+  /** What the list of programs calls it. */
+  readonly title: string;
   /** Its first line, which says what it shows. */
   readonly about: string;
   readonly code: string;
@@ -30,5 +32,6 @@ const ORDER = [
 export const PROGRAMS: readonly Program[] = ORDER.map((name) => {
   const code = FILES[`../../../programs/${name}.js`];
   if (code === undefined) throw new Error(`the program ${name} has no file`);
-  return { name, code, about: (code.split('\n')[0] ?? '').replace(/^\/\/ /, '') };
+  const title = name === 'readme' ? 'the program of the README' : name.replaceAll('-', ' ');
+  return { name, title, code, about: (code.split('\n')[0] ?? '').replace(/^\/\/ /, '') };
 });

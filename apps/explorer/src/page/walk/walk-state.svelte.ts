@@ -16,7 +16,7 @@ import type {
 import { Caller, type Port, type Progress } from '../../messages/caller.js';
 import { canonical, indexOf, withIndex } from './address-parts.js';
 import { BUNDLED, type BundledTable } from './bundled.js';
-import { accessName, NOTHING, type Wanted, wantedBy } from './link.js';
+import { accessName, filterParams, modesParam, NOTHING, type Wanted, wantedBy } from './link.js';
 
 /** What the library says of a file that may be raw memory. */
 const RAW = '; raw memory needs the option `map`';
@@ -106,6 +106,8 @@ export class WalkState {
       level: this.level,
       access: accessName(this.access) === accessName(this.#usual) ? null : accessName(this.access),
       beside: this.besideFormat === BESIDE ? null : this.besideFormat,
+      modes: modesParam(this.controls),
+      ...filterParams(this.filter),
     };
   }
 
@@ -205,7 +207,7 @@ export class WalkState {
 
   /** Goes where a link says, else to the best root. */
   async #arrive(): Promise<void> {
-    const { root, format, va, level, access } = this.#wanted;
+    const { root, format, va, level, access, controls, filter } = this.#wanted;
     const best = this.info?.best ?? null;
     const isSame =
       this.root !== null && root === this.root.root && (format === null || format === this.root.format);
@@ -223,8 +225,14 @@ export class WalkState {
     }
     this.#wanted = NOTHING;
     this.linked = null;
+    if (this.root === null) return;
     if (access !== null) this.access = access;
-    if (this.root !== null && (va !== null || access !== null)) await this.goTo(va ?? this.va, level);
+    // A mode that this processor does not have is left out.
+    const modes = this.root.controls;
+    const known = Object.entries(controls).filter(([name]) => typeof modes[name] === 'boolean');
+    this.controls = Object.fromEntries(known);
+    if (va !== null || access !== null || known.length > 0) await this.goTo(va ?? this.va, level);
+    if (Object.keys(filter).length > 0) void this.list(filter);
   }
 
   /** Looks at another root. */
