@@ -51,6 +51,7 @@ export { type Plan, planLayout } from './layout/plan.js';
 export type { Mapping, PlannedArea, Source } from './layout/planned-area.js';
 export { lengthOf, type RebuildOptions, rebuildLayout, warmUpRounds } from './layout/rebuild.js';
 export type { FrameBalance, LayoutRow } from './layout/result.js';
+export { boxAt, type SpaceBox, type SpaceLayout, spaceLayout } from './layout/space-layout.js';
 export { planWarnings } from './layout/warnings.js';
 export { pageSizeText } from './page-size-text.js';
 export { proveAllReturned } from './parts/all-returned.js';

@@ -25,6 +25,31 @@ export function bars(title: string, names: readonly string[], all: readonly Bar[
   return html`<figure><figcaption>${title}</figcaption>${key(names)}<div class="bars">${rows}</div></figure>`;
 }
 
+/** Several bars of one thing, each with its text. */
+export interface BarGroup {
+  readonly label: string;
+  /** One for each name of the chart; `null` where there is none. */
+  readonly bars: readonly ({ readonly value: number; readonly text: string } | null)[];
+}
+
+/** Groups of horizontal bars from 0 on, in one scale. A page has hundreds of groups, so their markup is short. */
+export function groupedBars(title: string, names: readonly string[], all: readonly BarGroup[]): Markup {
+  const most = Math.max(Number.MIN_VALUE, ...all.flatMap(({ bars: of }) => of.map((bar) => bar?.value ?? 0)));
+  const rows = all.map(
+    ({ label, bars: of }) =>
+      // HTML ends each of these by the next one.
+      html`<dt>${label}<dd>${of.flatMap((bar, i) =>
+        bar === null
+          ? []
+          : [
+              html`<i class=c${i % COLOURS} style=width:${((100 * bar.value) / most).toFixed(1)}%>${bar.text}</i>`,
+            ],
+      )}
+`,
+  );
+  return html`<figure><figcaption>${title}</figcaption>${key(names)}<dl class="bars groups">${rows}</dl></figure>`;
+}
+
 /** Names with their colours. */
 function key(names: readonly string[]): Markup {
   return html`<ul class="key">${names.map((name, i) => html`<li><i class="c${i % COLOURS}"></i>${name}</li>`)}</ul>`;

@@ -43,8 +43,9 @@ figure{margin:1rem 0}svg{width:100%;height:auto;display:block}
 .bars{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr max-content;gap:.15rem .75rem;grid-auto-flow:row dense;align-items:center;font-size:.875rem}
 .bars span{grid-column:1}.bars p{grid-column:2;margin:0;display:flex;height:.9rem}.bars p i{display:block;height:100%}
 .bars b{grid-column:3;font-weight:400;text-align:right;font-variant-numeric:tabular-nums}
+.groups{margin:0}.groups dt{grid-column:1}.groups dd{grid-column:2/4;margin:0 4rem .3rem 0}.groups i{display:block;height:1.1rem;font-style:normal;white-space:nowrap;text-indent:calc(100% + .3rem);font-variant-numeric:tabular-nums}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.875rem;padding:0;list-style:none}
 .key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.35rem;vertical-align:-.1rem}
-@media (max-width:40rem){.bars{grid-template-columns:1fr max-content}.bars b{grid-column:2}.bars p{grid-column:1/3}}
+@media (max-width:40rem){.bars{grid-template-columns:1fr max-content}.bars b{grid-column:2}.bars p{grid-column:1/3}.groups dt,.groups dd{grid-column:1/3}}
 figure.wide svg{min-width:40rem}
 ${CHART_STYLE}`;

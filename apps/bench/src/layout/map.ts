@@ -1,5 +1,5 @@
 import { pageSizeName, plural } from '@vmarea/cli';
-import { KINDS, type LayoutRow, type PlacedArea } from '@vmarea/compare';
+import { KINDS, type LayoutRow, type PlacedArea, type SpaceLayout, spaceLayout } from '@vmarea/compare';
 import { hex, printable } from '@vmarea/core';
 import { html, type Markup } from '../html/markup.js';
 import { CHART_STYLE, COLOURS, SCHEMES } from '../html/style.js';
@@ -7,9 +7,9 @@ import { CHART_STYLE, COLOURS, SCHEMES } from '../html/style.js';
 const WIDTH = 960;
 const LINE = 28;
 const GAP = 6;
-/** Pixels of the narrowest area and of the widest one, where areas are magnified. */
+/** Pixels of the narrowest area where areas are magnified, and between two of them. */
 const NARROW = 6;
-const WIDE = 180;
+const BETWEEN = 1.5;
 /** Most areas that are drawn. What follows them is one piece. */
 const MOST = 2000;
 
@@ -35,7 +35,8 @@ export function areaMap(row: LayoutRow, most: number = MOST): Markup {
   const places = [...row.places].sort((a, b) => (a.address < b.address ? -1 : 1));
   const kinds = KINDS.filter((kind) => places.some((place) => place.kind === kind));
   const top = 40;
-  const scaled = toScale(places, top);
+  const layout = spaceLayout(places, 'true');
+  const scaled = toScale(layout, top);
   const magnifiedTop = top + LINE + 46;
   const magnified = apart(places.slice(0, most), magnifiedTop);
   const left = places.length - Math.min(places.length, most);
@@ -45,13 +46,12 @@ export function areaMap(row: LayoutRow, most: number = MOST): Markup {
   const height = keyTop + Math.ceil(kinds.length / 4) * 20 + (left > 0 ? 24 : 0);
   const draw = ({ x, y, width, colour, title }: Piece): Markup =>
     html`<rect class="area c${colour}" x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${LINE}"><title>${title}</title></rect>`;
-  const [first, last] = [places[0], places.at(-1)];
   const ends =
-    first === undefined || last === undefined
+    places.length === 0
       ? []
       : [
-          html`<text class="dim" x="0" y="${top + LINE + 16}">${hex(first.address)}</text>`,
-          html`<text class="dim" x="${WIDTH}" y="${top + LINE + 16}" text-anchor="end">${hex(endOf(last))}</text>`,
+          html`<text class="dim" x="0" y="${top + LINE + 16}">${hex(layout.start)}</text>`,
+          html`<text class="dim" x="${WIDTH}" y="${top + LINE + 16}" text-anchor="end">${hex(layout.end)}</text>`,
         ];
   const label = `${plural(places.length, 'vm area')} of ${row.configuration}, ${row.leafPolicy} leaves`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
@@ -70,15 +70,11 @@ export function mapFile(row: LayoutRow): string {
 }
 
 /** Areas to scale. Those that share a place are one piece, in the colour of the first. */
-function toScale(places: readonly PlacedArea[], y: number): Piece[] {
-  const [first, last] = [places[0], places.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const span = Number(endOf(last) - first.address);
-  const at = (address: bigint): number => (WIDTH * Number(address - first.address)) / span;
+function toScale({ boxes }: SpaceLayout, y: number): Piece[] {
   const pieces: (Piece & { readonly areas: number })[] = [];
-  for (const place of places) {
-    const x = at(place.address);
-    const width = Math.max(1, at(endOf(place)) - x);
+  for (const { place, left, width: part } of boxes) {
+    const x = WIDTH * left;
+    const width = Math.max(1, WIDTH * part);
     const before = pieces.at(-1);
     if (before !== undefined && x < before.x + SHARED && width < SHARED) {
       const areas = before.areas + 1;
@@ -96,19 +92,18 @@ function toScale(places: readonly PlacedArea[], y: number): Piece[] {
 
 /** Areas one after the other, in lines. */
 function apart(places: readonly PlacedArea[], top: number): Piece[] {
-  const least = Math.log2(Math.min(...places.map(({ bytes }) => bytes)));
-  const most = Math.log2(Math.max(...places.map(({ bytes }) => bytes)));
+  const { boxes } = spaceLayout(places, 'magnified');
+  const pixels = NARROW / Math.min(...boxes.map(({ width }) => width));
   let x = 0;
   let y = top;
-  return places.map((place) => {
-    const part = most === least ? 0 : (Math.log2(place.bytes) - least) / (most - least);
-    const width = NARROW + (WIDE - NARROW) * part ** 2;
+  return boxes.map(({ place, width: part }) => {
+    const width = pixels * part;
     if (x + width > WIDTH) {
       x = 0;
       y += LINE + GAP;
     }
     const piece = { x, y, width, colour: colourOf(place.kind), title: titleOf(place) };
-    x += width + 1.5;
+    x += width + BETWEEN;
     return piece;
   });
 }

@@ -1,7 +1,8 @@
 import { decimal } from '@vmarea/cli';
-import { bars } from '../html/charts.js';
+import { groupedBars } from '../html/charts.js';
 import { html, type Markup } from '../html/markup.js';
 import { htmlPage } from '../html/page.js';
+import { rounded } from '../html/rounded.js';
 import { htmlTable } from '../html/table.js';
 import { KEYS } from './columns.js';
 import { columnsOf, descriptions, facts, notes, skipped } from './report.js';
@@ -25,26 +26,19 @@ export function speedPage(result: SpeedResult): string {
         ],
       },
     ],
-    data: result,
+    data: rounded(result),
   });
 }
 
-/** A bar for each format and each kind of loops of one workload. */
+/** A group of bars for each format of one workload: one for each kind of loops, and one for the C. */
 function chartsOf({ rows }: SpeedResult, id: string, text: string): Markup[] {
   const own = rows.filter(({ workload }) => workload === id);
-  const all = own.flatMap((row) =>
-    (['wasm', 'array', 'c'] as const).flatMap((column, at) => {
-      const median = row[column]?.median;
-      if (median === undefined) return [];
-      return [
-        {
-          label: `${row.configuration} ${column === 'c' ? 'C' : column}`,
-          values: [0, 1, 2].map((part) => (part === at ? median : 0)),
-          text: decimal(median, 2),
-        },
-      ];
-    }),
-  );
-  if (all.length === 0) return [];
-  return [bars(`${id}: ns per ${own[0]?.unit}. ${text}`, ['wasm loops', 'array loops', 'C'], all)];
+  const all = own.map((row) => ({
+    label: row.configuration,
+    bars: [row.wasm, row.array, row.c].map((timing) =>
+      timing === null ? null : { value: timing.median, text: decimal(timing.median, 2) },
+    ),
+  }));
+  if (all.every(({ bars }) => bars.every((bar) => bar === null))) return [];
+  return [groupedBars(`${id}: ns per ${own[0]?.unit}. ${text}`, ['wasm loops', 'array loops', 'C'], all)];
 }

@@ -1,18 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { compareLayout } from '@vmarea/compare';
-import { configurations } from '@vmarea/x86-64';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { AREAS_FILE } from '../../build/bundled-tables.js';
-import { familyOf, type SortKey, sortedRows } from '../../src/page/compare/rows.js';
-import { boxAt, spaceLayout } from '../../src/page/compare/space-layout.js';
+import { compareLayout } from '../../src/compare-layout.js';
+import { boxAt, spaceLayout } from '../../src/layout/space-layout.js';
+import { configurationOf, textOf, X86_GUEST } from '../support/files.js';
 
 let rows: Awaited<ReturnType<typeof compareLayout>>['rows'];
 beforeAll(async () => {
-  const text = readFileSync(new URL(`../../../../${AREAS_FILE}`, import.meta.url), 'utf8');
-  ({ rows } = await compareLayout(text, { formats: configurations }));
+  ({ rows } = await compareLayout(textOf(X86_GUEST), {
+    formats: ['x86-64', 'arm64-64k-48'].map(configurationOf),
+  }));
 });
 
-describe('the picture of the bundled areas', () => {
+describe("the picture of a guest's areas", () => {
   test('has each area once, in address order, and none over another', () => {
     for (const row of rows)
       for (const scale of ['true', 'magnified'] as const) {
@@ -41,21 +39,11 @@ describe('the picture of the bundled areas', () => {
   });
 });
 
-test.each<[SortKey]>([['tables'], ['rounding'], ['both'], ['walk'], ['configuration'], ['leafPolicy']])(
-  'rows are sorted by %s, up and down',
-  (key) => {
-    const values = sortedRows(rows, key, false).map((one) =>
-      key === 'configuration' || key === 'leafPolicy' ? one.row[key] : one[key],
-    );
-    const sorted = [...values].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    expect(values).toEqual(sorted);
-    const down = sortedRows(rows, key, true).map((one) =>
-      key === 'configuration' || key === 'leafPolicy' ? one.row[key] : one[key],
-    );
-    expect(down).toEqual([...sorted].reverse());
-  },
-);
-
-test('a format belongs to a family', () => {
-  expect(['x86-64-la57', 'arm64-16k-47', 'riscv64-sv39'].map(familyOf)).toEqual(['x86', 'arm64', 'riscv64']);
+test('magnified, each doubling of the size adds the width of a page', () => {
+  const [row] = rows;
+  const { boxes } = spaceLayout(row?.places ?? [], 'magnified');
+  const page = boxes.find(({ place }) => place.bytes === 4096)?.width ?? 0;
+  expect(page).toBeGreaterThan(0);
+  for (const { place, width } of boxes)
+    expect(width / page).toBeCloseTo(1 + Math.log2(place.bytes / 4096), 9);
 });
