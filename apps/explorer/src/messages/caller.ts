@@ -2,9 +2,11 @@
  * Calls of a worker: a name, a question and an answer, as a `Calls` type lists them.
  *
  * A call is one message `{ id, name, ask }` to the worker, and one back: `{ id, answer }` or `{ id, error }`. Before it, messages
- * `{ id, progress }` may come.
+ * `{ id, progress }` may come, and `{ id, part }` from a call that has something to show before it ends.
  */
-export type Calls = { readonly [name: string]: { readonly ask: unknown; readonly answer: unknown } };
+export type Calls = {
+  readonly [name: string]: { readonly ask: unknown; readonly answer: unknown; readonly part?: unknown };
+};
 
 /** How far a call is. */
 export interface Progress {
@@ -30,7 +32,8 @@ export interface Question {
 export type Reply =
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: PlainError }
-  | { readonly id: number; readonly progress: Progress };
+  | { readonly id: number; readonly progress: Progress }
+  | { readonly id: number; readonly part: unknown };
 
 /** What a worker refused. */
 class CallError extends Error {
@@ -54,6 +57,7 @@ interface Waiting {
   readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
   readonly progress: ((progress: Progress) => void) | undefined;
+  readonly part: ((part: never) => void) | undefined;
 }
 
 /** The page's side of a worker. */
@@ -73,10 +77,11 @@ export class Caller<C extends Calls> {
     name: N,
     ask: C[N]['ask'],
     progress?: (progress: Progress) => void,
+    part?: (part: C[N]['part']) => void,
   ): Promise<C[N]['answer']> {
     const id = this.#next++;
     return new Promise<C[N]['answer']>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, progress });
+      this.#waiting.set(id, { resolve, reject, progress, part });
       this.#port.postMessage({ id, name, ask } satisfies Question);
     });
   }
@@ -92,6 +97,10 @@ export class Caller<C extends Calls> {
     if (waiting === undefined) return;
     if ('progress' in reply) {
       waiting.progress?.(reply.progress);
+      return;
+    }
+    if ('part' in reply) {
+      waiting.part?.(reply.part as never);
       return;
     }
     this.#waiting.delete(reply.id);

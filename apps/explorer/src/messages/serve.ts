@@ -19,6 +19,7 @@ export type Answers<C extends Calls> = {
   readonly [N in keyof C & string]: (
     ask: C[N]['ask'],
     progress: (progress: Progress) => void,
+    part: (part: C[N]['part']) => void,
   ) => Answer<C[N]['answer']> | Promise<Answer<C[N]['answer']>>;
 };
 
@@ -35,7 +36,11 @@ export function serve<C extends Calls>(host: Host, answers: Answers<C>): void {
     const { id, name, ask } = data as Question;
     try {
       const answer = answers[name as keyof C & string];
-      const got = await answer(ask, (progress) => post({ id, progress }));
+      const got = await answer(
+        ask,
+        (progress) => post({ id, progress }),
+        (part) => post({ id, part }),
+      );
       if (got instanceof Moved) host.postMessage({ id, answer: got.answer } satisfies Reply, got.buffers);
       else post({ id, answer: got });
     } catch (error) {

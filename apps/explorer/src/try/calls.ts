@@ -38,6 +38,8 @@ export interface SpaceView {
 
 /** A call that changed something, or made an access. */
 export interface Step {
+  /** Its number among all calls, from 1. Numbers are missing where a program makes more calls than are recorded. */
+  readonly number: number;
   /** `kernel.vmalloc(12288)`. */
   readonly call: string;
   /** What it returned; `null` when it threw. */
@@ -50,23 +52,27 @@ export interface Step {
   readonly printed: number;
   /** Flushes that its sinks were asked for, in all. */
   readonly flushes: number;
-  /** After the call. A space that is as it was before is the same number in `RunResult.views`. */
+  /** After the call. A space that is as it was before is the same number in `Recorded.views`. */
   readonly spaces: readonly number[];
 }
 
-/** What a program did. */
-export interface RunResult {
+/** What a program did, or what it did since it was told last. */
+export interface Recorded {
   readonly steps: readonly Step[];
   /** All different states of spaces. */
   readonly views: readonly SpaceView[];
   readonly output: readonly string[];
-  /** What ended it; `null` when it ended by itself. */
-  readonly error: { readonly message: string; readonly line: number | null } | null;
-  /** Calls beyond those that are recorded. */
-  readonly unrecorded: number;
 }
 
-/** The calls of the worker that runs programs. */
+/** How a program ended. */
+export interface RunEnd {
+  /** What ended it; `null` when it ended by itself. */
+  readonly error: { readonly message: string; readonly line: number | null } | null;
+  /** All calls that it made, with those that are not recorded. */
+  readonly calls: number;
+}
+
+/** The calls of the worker that runs programs. It tells of each step at once: it may be ended at any time. */
 export type TryCalls = {
-  readonly run: { readonly ask: { readonly code: string }; readonly answer: RunResult };
+  readonly run: { readonly ask: { readonly code: string }; readonly answer: RunEnd; readonly part: Recorded };
 };

@@ -10,8 +10,8 @@ addEventListener('unhandledrejection', (event) => {
 });
 
 serve<TryCalls>(globalThis as unknown as Host, {
-  run: ({ code }) =>
-    runProgram(code, async () => {
+  run: ({ code }, _, tell) =>
+    runProgram(code, tell, async () => {
       // The browser tells of them after the program.
       await new Promise((resolve) => setTimeout(resolve, 20));
       if (failures.length > 0) throw failures[0];
