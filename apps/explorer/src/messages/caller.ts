@@ -2,7 +2,7 @@
  * Calls of a worker: a name, a question and an answer, as a `Calls` type lists them.
  *
  * A call is one message `{ id, name, ask }` to the worker, and one back: `{ id, answer }` or `{ id, error }`. Before it, messages
- * `{ id, progress }` may come, and `{ id, part }` where a call tells of its work piece by piece.
+ * `{ id, progress }` may come, and `{ id, part }` from a call that has something to show before it ends.
  */
 export type Calls = {
   readonly [name: string]: { readonly ask: unknown; readonly answer: unknown; readonly part?: unknown };
@@ -77,7 +77,7 @@ export class Caller<C extends Calls> {
     name: N,
     ask: C[N]['ask'],
     progress?: (progress: Progress) => void,
-    part?: (part: NonNullable<C[N]['part']>) => void,
+    part?: (part: C[N]['part']) => void,
   ): Promise<C[N]['answer']> {
     const id = this.#next++;
     return new Promise<C[N]['answer']>((resolve, reject) => {

@@ -19,7 +19,7 @@ export type Answers<C extends Calls> = {
   readonly [N in keyof C & string]: (
     ask: C[N]['ask'],
     progress: (progress: Progress) => void,
-    part: (part: NonNullable<C[N]['part']>) => void,
+    part: (part: C[N]['part']) => void,
   ) => Answer<C[N]['answer']> | Promise<Answer<C[N]['answer']>>;
 };
 

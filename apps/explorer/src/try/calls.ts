@@ -38,6 +38,8 @@ export interface SpaceView {
 
 /** A call that changed something, or made an access. */
 export interface Step {
+  /** Its number among all calls, from 1. Numbers are missing where a program makes more calls than are recorded. */
+  readonly number: number;
   /** `kernel.vmalloc(12288)`. */
   readonly call: string;
   /** What it returned; `null` when it threw. */
@@ -50,32 +52,27 @@ export interface Step {
   readonly printed: number;
   /** Flushes that its sinks were asked for, in all. */
   readonly flushes: number;
-  /** After the call. A space that is as it was before is the same number in `RunResult.views`. */
+  /** After the call. A space that is as it was before is the same number in `Recorded.views`. */
   readonly spaces: readonly number[];
 }
 
-/** What a program did. */
-export interface RunResult {
+/** What a program did, or what it did since it was told last. */
+export interface Recorded {
   readonly steps: readonly Step[];
   /** All different states of spaces. */
   readonly views: readonly SpaceView[];
   readonly output: readonly string[];
+}
+
+/** How a program ended. */
+export interface RunEnd {
   /** What ended it; `null` when it ended by itself. */
-  readonly error: RunEnd['error'];
-  /** Calls beyond those that are recorded. */
-  readonly unrecorded: number;
-}
-
-/** What is new since the part before: a call with the states that no call had before it, or lines of output. */
-export type RunPart = Partial<Pick<RunResult, 'steps' | 'views' | 'output'>>;
-
-/** What is known when a program has ended. */
-interface RunEnd {
   readonly error: { readonly message: string; readonly line: number | null } | null;
-  readonly unrecorded: number;
+  /** All calls that it made, with those that are not recorded. */
+  readonly calls: number;
 }
 
-/** The calls of the worker that runs programs. */
+/** The calls of the worker that runs programs. It tells of each step at once: it may be ended at any time. */
 export type TryCalls = {
-  readonly run: { readonly ask: { readonly code: string }; readonly part: RunPart; readonly answer: RunEnd };
+  readonly run: { readonly ask: { readonly code: string }; readonly answer: RunEnd; readonly part: Recorded };
 };

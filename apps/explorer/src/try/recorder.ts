@@ -1,35 +1,67 @@
-import type { RunPart, RunResult, SpaceView, Step } from './calls.js';
+import type { Recorded, SpaceView, Step } from './calls.js';
 import { lineOf } from './module-code.js';
 import { type Drawn, spaceView } from './space-view.js';
 import { argumentText, valueText } from './value-text.js';
 
-/** Calls that are recorded. A program that makes more goes on, unseen. */
-const MOST_STEPS = 400;
+/** Calls that are recorded, from the first one. Of later ones only some are. */
+const ALL_OF = 400;
+/** Between those, milliseconds pass, and many times what the drawing takes: a long program is hardly slower. */
+const PAUSE = 100;
+const PAUSE_OF_COST = 10;
+/** Most lines of output that are kept. */
+const MOST_LINES = 2000;
+
+/** A call that is not recorded. */
+interface Passed {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly result: unknown;
+}
 
 /** Records the calls of a program, and what the tables look like after each. */
 export class Recorder {
-  readonly output: string[] = [];
-  readonly #steps: Step[] = [];
-  readonly #views: SpaceView[] = [];
+  readonly #tell: (part: Recorded) => void;
+  /** Calls that were made. */
+  #calls = 0;
+  #views = 0;
+  #lines = 0;
+  /** When a call beyond the first ones is recorded again, on the clock of `performance`. */
+  #due = 0;
+  #passed: Passed | null = null;
   /** The number of each view by its text. */
   readonly #known = new Map<string, number>();
   readonly #drawn: Drawn[] = [];
   readonly #names = new Map<string, number>();
   readonly #traced = new WeakSet<object>();
   #depth = 0;
-  #unrecorded = 0;
   #flushes: () => number = () => 0;
-  readonly #tell: (part: RunPart) => void;
 
-  /** @param tell - is told of each call and each line when it is made. */
-  constructor(tell: (part: RunPart) => void = () => {}) {
+  /**
+   * @param tell - told of each step and each line at once: a program that never ends gives no later time to do it. There are at most
+   *   some thousand.
+   */
+  constructor(tell: (part: Recorded) => void) {
     this.#tell = tell;
   }
 
-  /** Adds lines of output. */
-  print(lines: readonly string[]): void {
-    this.output.push(...lines);
-    this.#tell({ output: lines });
+  /** Calls that were made, with those that are not recorded. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** Takes lines of output. */
+  print(text: string): void {
+    if (this.#lines > MOST_LINES) return;
+    const output = text.replace(/\n$/, '').split('\n');
+    this.#lines += output.length;
+    this.#tell({ steps: [], views: [], output });
+  }
+
+  /** Records the last call, so that the end of a program is drawn. */
+  end(): void {
+    if (this.#passed === null) return;
+    const { name, args, result } = this.#passed;
+    this.#step({ call: callText(name, args), ...outcome(result), line: null, printed: this.#lines });
   }
 
   /** Draws a space from now on. */
@@ -51,18 +83,35 @@ export class Recorder {
    */
   call<T>(name: string, args: readonly unknown[], make: () => T): T {
     if (this.#depth > 0) return make();
+    this.#calls++;
+    if (this.#calls > ALL_OF && performance.now() < this.#due) return this.#pass(name, args, make);
     const line = lineOf(new Error('here').stack);
-    const printed = this.output.length;
-    const text = `${name}(${args.map(argumentText).join(', ')})`;
+    const printed = this.#lines;
+    const call = callText(name, args);
     this.#depth++;
     try {
       const result = make();
       this.#depth--;
-      this.#step({ call: text, result: resultText(result), error: null, line, printed });
+      this.#step({ call, ...outcome(result), line, printed });
       return this.traced(result);
     } catch (error) {
       this.#depth = 0;
-      this.#step({ call: text, result: null, error: messageOf(error), line, printed });
+      this.#step({ call, ...outcome(new Thrown(error)), line, printed });
+      throw error;
+    }
+  }
+
+  /** Makes a call that is not recorded, unless it is the last one. */
+  #pass<T>(name: string, args: readonly unknown[], make: () => T): T {
+    this.#depth++;
+    try {
+      const result = make();
+      this.#depth--;
+      this.#passed = { name, args, result };
+      return this.traced(result);
+    } catch (error) {
+      this.#depth = 0;
+      this.#passed = { name, args, result: new Thrown(error) };
       throw error;
     }
   }
@@ -83,37 +132,50 @@ export class Recorder {
     return value;
   }
 
-  result(error: RunResult['error']): RunResult {
-    return {
-      ...{ steps: this.#steps, views: this.#views, output: this.output, error },
-      unrecorded: this.#unrecorded,
-    };
-  }
-
-  #step(step: Omit<Step, 'spaces' | 'flushes'>): void {
-    if (this.#steps.length >= MOST_STEPS) {
-      this.#unrecorded++;
-      return;
-    }
-    const known = this.#views.length;
+  #step(step: Omit<Step, 'number' | 'spaces' | 'flushes'>): void {
+    const began = performance.now();
+    this.#passed = null;
+    const views: SpaceView[] = [];
     const spaces = this.#drawn.flatMap((one) => {
       const view = spaceView(one);
-      return view === null ? [] : [this.#numberOf(view)];
+      return view === null ? [] : [this.#numberOf(view, views)];
     });
-    const made: Step = { ...step, spaces, flushes: this.#flushes() };
-    this.#steps.push(made);
-    this.#tell({ steps: [made], views: this.#views.slice(known) });
+    const number = this.#calls;
+    this.#tell({ steps: [{ number, ...step, spaces, flushes: this.#flushes() }], views, output: [] });
+    const now = performance.now();
+    this.#due = now + Math.max(PAUSE, PAUSE_OF_COST * (now - began));
   }
 
-  #numberOf(view: SpaceView): number {
+  #numberOf(view: SpaceView, fresh: SpaceView[]): number {
     const key = JSON.stringify(view, (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
     let number = this.#known.get(key);
     if (number === undefined) {
-      number = this.#views.push(view) - 1;
+      number = this.#views++;
+      fresh.push(view);
       this.#known.set(key, number);
     }
     return number;
   }
+}
+
+/** What a call threw. */
+class Thrown {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+function callText(name: string, args: readonly unknown[]): string {
+  return `${name}(${args.map(argumentText).join(', ')})`;
+}
+
+/** How a step tells of what a call returned or threw. */
+function outcome(result: unknown): Pick<Step, 'result' | 'error'> {
+  return result instanceof Thrown
+    ? { result: null, error: messageOf(result.error) }
+    : { result: resultText(result), error: null };
 }
 
 /** Calls that only look. */

@@ -1,7 +1,7 @@
 import { VmError } from '@vmarea/core';
-import type { RunPart, RunResult } from './calls.js';
+import type { Recorded, RunEnd } from './calls.js';
 import { lineOf, moduleCode } from './module-code.js';
-import { PACKAGES, packagesFor } from './packages.js';
+import { modulesFor, PACKAGES } from './modules.js';
 import { Recorder } from './recorder.js';
 import { valueText } from './value-text.js';
 
@@ -9,43 +9,42 @@ const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
   ...parts: string[]
 ) => (...args: unknown[]) => Promise<void>;
 
-/** Most lines of output that are kept. */
-const MOST_LINES = 2000;
-
 /**
  * Runs a program of somebody, and records what it does. A mistake in it is a part of the result.
  *
- * @param after - called behind it. What it throws is a mistake of the program, too.
- * @param tell - is told of each call and each line when it is made.
+ * @param tell - told of each step and each line of output when it is made.
+ * @param after - called behind the program. What it throws is a mistake of the program, too.
  */
 export async function runProgram(
   code: string,
+  tell: (part: Recorded) => void,
   after: () => Promise<void> = async () => {},
-  tell?: (part: RunPart) => void,
-): Promise<RunResult> {
+): Promise<RunEnd> {
   const recorder = new Recorder(tell);
-  const print = (...values: unknown[]): void => {
-    if (recorder.output.length > MOST_LINES) return;
-    const text = values.map((value) => (typeof value === 'string' ? value : valueText(value))).join(' ');
-    recorder.print(text.replace(/\n$/, '').split('\n'));
-  };
+  const print = (...values: unknown[]): void =>
+    recorder.print(values.map((value) => (typeof value === 'string' ? value : valueText(value))).join(' '));
   // V8 keeps ten frames, and a call of the program may be deeper.
   const stacks = Error as { stackTraceLimit?: number };
   const limit = stacks.stackTraceLimit ?? 10;
   stacks.stackTraceLimit = 40;
+  let error: RunEnd['error'] = null;
   try {
     const { body, packages } = moduleCode(code, PACKAGES);
-    const modules = await packagesFor(recorder, packages);
     const program = new AsyncFunction('modules', 'console', `'use strict'; ${body}`);
-    await program(modules, { log: print, error: print, warn: print, info: print });
+    await program(await modulesFor(recorder, packages), {
+      log: print,
+      error: print,
+      warn: print,
+      info: print,
+    });
     await after();
-    return recorder.result(null);
-  } catch (error) {
-    const message = messageOf(error);
-    return recorder.result({ message, line: error instanceof Error ? lineOf(error.stack) : null });
+  } catch (thrown) {
+    error = { message: messageOf(thrown), line: thrown instanceof Error ? lineOf(thrown.stack) : null };
   } finally {
     stacks.stackTraceLimit = limit;
   }
+  recorder.end();
+  return { error, calls: recorder.calls };
 }
 
 /** An error of vmarea begins with its code; any other one gets its class. */

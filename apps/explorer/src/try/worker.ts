@@ -10,16 +10,10 @@ addEventListener('unhandledrejection', (event) => {
 });
 
 serve<TryCalls>(globalThis as unknown as Host, {
-  async run({ code }, _, part) {
-    const { error, unrecorded } = await runProgram(
-      code,
-      async () => {
-        // The browser tells of them after the program.
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        if (failures.length > 0) throw failures[0];
-      },
-      part,
-    );
-    return { error, unrecorded };
-  },
+  run: ({ code }, _, tell) =>
+    runProgram(code, tell, async () => {
+      // The browser tells of them after the program.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (failures.length > 0) throw failures[0];
+    }),
 });

@@ -8,6 +8,14 @@ beforeAll(async () => {
 afterEach(() => site.requireQuiet());
 afterAll(() => site.close());
 
+/** A kernel, for programs that do something with one: four lines. */
+const KERNEL = `\
+import { AddressSpace, FrameAllocator, PhysicalMemory } from '@vmarea/core';
+import { x8664, x8664Linux } from '@vmarea/x86-64';
+const memory = PhysicalMemory.create({ bytes: 16 << 20 });
+const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames: new FrameAllocator(memory) });
+`;
+
 describe('Try', () => {
   test('runs the program of the README, and shows each call', async () => {
     const page = await site.page('#try');
@@ -35,49 +43,94 @@ describe('Try', () => {
     expect(await code.inputValue()).toContain('// A sparse area');
   });
 
-  test('stops a program that does not end', async () => {
+  test('draws a program that does not end while it runs, and keeps its calls when it is stopped', async () => {
     const page = await site.page('#try');
-    await page.getByRole('heading', { name: /^Call/ }).waitFor();
-    await page.getByRole('textbox', { name: 'Code' }).fill('for (;;);');
-    await page.getByRole('button', { name: /^Run/ }).click();
-    await page.getByRole('button', { name: 'Stop' }).click();
-    await page.getByRole('button', { name: /^Run/ }).waitFor();
+    await page.getByRole('heading', { name: /^Call \d+ of 10$/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill(`${KERNEL}
+for (let i = 1; i <= 3; i++) kernel.vmalloc(i * 4096, { caller: 'live' });
+console.log('three areas');
+for (;;);
+`);
+    await code.press('Control+Enter');
+    const stop = page.getByRole('button', { name: 'Stop' });
+    const drawn = async (): Promise<void> => {
+      await page.getByRole('heading', { name: 'Call 4 of 4' }).waitFor();
+      // Each has a guard page behind it.
+      for (const size of ['8K', '12K', '16K'])
+        await page.getByRole('button', { name: new RegExp(`^vmalloc at .*${size}$`) }).waitFor();
+      expect(await page.getByRole('region', { name: 'vmallocinfo' }).textContent()).toMatch(
+        /^(.* live .*\n){3}$/,
+      );
+      expect(await page.getByRole('region', { name: 'Page tables' }).textContent()).toContain(
+        '6 of 512 used',
+      );
+      await page.getByText('three areas', { exact: true }).waitFor();
+    };
+    await page.getByText('/proc/vmallocinfo', { exact: true }).click();
+    await drawn();
+    await page.getByText('The program runs.').waitFor();
+    expect(await stop.count()).toBe(1);
+    await shot(page, 'try-live');
+    await stop.click();
+    await page.getByText('You stopped the program. What it did until then is shown.').waitFor();
+    expect(await stop.count()).toBe(0);
+    await drawn();
+    expect(await axeFindings(page)).toEqual([]);
+    await shot(page, 'try-stopped');
+    await page.getByRole('listbox', { name: 'Calls' }).focus();
+    await page.keyboard.press('Home');
+    await page.getByText('The window has no area.').waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('heading', { name: 'Call 2 of 4' }).waitFor();
+    await expect
+      .poll(() => page.evaluate(() => location.hash))
+      .toMatch(/^#try\?program=readme&code=[\w-]+&step=2$/);
   });
 
-  test('draws each call when it is made, and keeps those of a program that is stopped', async () => {
+  test('follows the calls of a program that makes them for ever, until a person looks at one', async () => {
     const page = await site.page('#try');
-    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    await page.getByRole('heading', { name: /^Call \d+ of 10$/ }).waitFor();
     const code = page.getByRole('textbox', { name: 'Code' });
-    await code.fill(
-      [
-        "import { AddressSpace, FrameAllocator, PhysicalMemory } from '@vmarea/core';",
-        "import { x8664, x8664Linux } from '@vmarea/x86-64';",
-        'const memory = PhysicalMemory.create({ bytes: 4 << 20 });',
-        'const frames = new FrameAllocator(memory, { first: 0, frames: 256 });',
-        'const ram = new FrameAllocator(memory, { first: 256, frames: 768 });',
-        'const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, ram });',
-        'const first = kernel.vmalloc(8192);',
-        "console.log('here');",
-        'kernel.vmalloc(12288);',
-        'for (;;);',
-      ].join('\n'),
-    );
+    await code.fill(`${KERNEL}for (;;) kernel.vfree(kernel.vmalloc(4096));\n`);
     await code.press('Control+Enter');
-    await page.getByRole('heading', { name: 'Call 3 of 3, so far' }).waitFor();
-    await page.getByText('kernel.vmalloc(12288)').first().waitFor();
-    await page.getByRole('region', { name: 'Output' }).getByText('here').waitFor();
-    await page.getByRole('group', { name: 'Areas in address order' }).waitFor();
-    // Somebody looks at an earlier call while it runs.
-    await page.getByRole('button', { name: 'The call before' }).click();
-    await page.getByRole('heading', { name: 'Call 2 of 3, so far' }).waitFor();
+    const title = page.getByRole('heading', { name: /^Call/ });
+    const numbers = async (): Promise<number[]> =>
+      [...((await title.textContent()) ?? '').matchAll(/[\d,]+/g)].map(([text]) =>
+        Number(text.replaceAll(',', '')),
+      );
+    await expect.poll(async () => (await numbers())[0], { timeout: 60_000 }).toBeGreaterThan(2000);
+    const [at, of] = await numbers();
+    expect(at).toBe(of);
+    await page.locator('#step-9').click();
+    await expect.poll(async () => (await numbers())[0]).toBe(10);
+    const before = (await numbers())[1] ?? 0;
+    await expect.poll(async () => (await numbers())[1], { timeout: 60_000 }).toBeGreaterThan(before);
+    expect((await numbers())[0]).toBe(10);
     await page.getByRole('button', { name: 'Stop' }).click();
-    await page
-      .getByRole('alert')
-      .getByText('You stopped the program. 3 calls that it had made are here.')
-      .waitFor();
-    await page.getByRole('heading', { name: 'Call 2 of 3', exact: true }).waitFor();
-    await page.getByRole('button', { name: 'The next call' }).click();
-    await page.getByRole('heading', { name: 'Call 3 of 3', exact: true }).waitFor();
+    await page.getByText('You stopped the program.').waitFor();
+    expect((await numbers())[0]).toBe(10);
+    await page.getByText(/calls are not recorded: of a program that makes this many, some are/).waitFor();
+    // Those that are recorded can all be walked through.
+    await page.getByRole('listbox', { name: 'Calls' }).focus();
+    await page.keyboard.press('End');
+    expect((await numbers())[0]).toBeGreaterThan(2000);
+  });
+
+  test('keeps the calls of a program that is stopped after its time, and of one with a mistake', async () => {
+    const page = await site.page('#try');
+    await page.getByRole('heading', { name: /^Call \d+ of 10$/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill(`${KERNEL}kernel.vmalloc(4096);\nfor (;;);\n`);
+    await code.press('Control+Enter');
+    await page.getByRole('alert').getByText('The program was stopped after 20 seconds.').waitFor();
+    await page.getByRole('heading', { name: 'Call 2 of 2' }).waitFor();
+    await page.getByRole('button', { name: /^vmalloc at .*8K$/ }).waitFor();
+    await code.fill(`${KERNEL}kernel.vmalloc(4096);\nkernel.vmalloc(0);\n`);
+    await code.press('Control+Enter');
+    await page.getByRole('alert').getByText('Line 6: EINVAL').waitFor();
+    await page.getByRole('heading', { name: 'Call 3 of 3' }).waitFor();
+    await page.getByRole('button', { name: /^vmalloc at .*8K$/ }).waitFor();
   });
 
   test.each([

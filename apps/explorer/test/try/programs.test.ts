@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { PROGRAMS } from '../../src/page/try/programs.js';
-import { runProgram } from '../../src/try/run-program.js';
+import { recorded } from './recorded.js';
 
 const folder = new URL('../../programs/', import.meta.url);
 const names = readdirSync(folder).sort();
@@ -24,10 +24,10 @@ describe.each(names)('the program %s', (name) => {
   const code = readFileSync(new URL(name, folder), 'utf8');
 
   test('prints what its comments say, and its calls are recorded', async () => {
-    const { output, steps, views, error, unrecorded } = await runProgram(code);
+    const { output, steps, views, error, calls } = await recorded(code);
     expect(output).toEqual(promised(code));
     expect(output.length).toBeGreaterThan(1);
-    expect(unrecorded).toBe(0);
+    expect(steps.map(({ number }) => number)).toEqual(Array.from({ length: calls }, (_, i) => i + 1));
     expect(steps.length).toBeGreaterThan(2);
     const lines = code.split('\n');
     for (const { line, call } of steps) {
@@ -48,18 +48,18 @@ describe.each(names)('the program %s', (name) => {
 
 describe('a program of somebody', () => {
   test('may have a mistake, which is named with its line', async () => {
-    const { error } = await runProgram('const a = 1;\n\nnothing(a);\n');
+    const { error } = await recorded('const a = 1;\n\nnothing(a);\n');
     expect(error).toEqual({ message: 'ReferenceError: nothing is not defined', line: 3 });
   });
 
   test('may not import what is not there', async () => {
-    const { error } = await runProgram("import { readFileSync } from 'node:fs';\n");
+    const { error } = await recorded("import { readFileSync } from 'node:fs';\n");
     expect(error?.message).toMatch(/^there is no package node:fs here: there are @vmarea\/core/);
-    expect((await runProgram("import fs from 'fs';")).error?.message).toMatch(/^this line is not understood/);
+    expect((await recorded("import fs from 'fs';")).error?.message).toMatch(/^this line is not understood/);
   });
 
   test('is drawn after each call: areas, text and tables', async () => {
-    const { steps, views } = await runProgram(`
+    const { steps, views } = await recorded(`
 import { AddressSpace, FrameAllocator, PhysicalMemory } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 const memory = PhysicalMemory.create({ bytes: 4 << 20 });
