@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { accountFor, EXCEPTIONS } from '../tools/documents/accounts.mjs';
 import { allCommands, commandsIn, documents } from '../tools/documents/commands.mjs';
@@ -59,6 +59,45 @@ describe('the commands of the documents', () => {
     'vmarea-bench …',
   ])('%s has no account', (text) => {
     expect(accountFor({ text, file: 'README.md', line: 1 })).toBeNull();
+  });
+});
+
+describe('packages that documents tell to install', () => {
+  const lines = documents().flatMap((file) =>
+    [...read(file).matchAll(/npm install (-g |--global )?((?:@vmarea\/[\w-]+ ?)+)/g)].flatMap(
+      ([, global = '', names = '']) =>
+        names
+          .trim()
+          .split(' ')
+          .map((name) => ({ file, name, isGlobal: global !== '' })),
+    ),
+  );
+
+  test.each(lines)(
+    '$file: $name is published, and has the command that the document uses',
+    ({ file, name, isGlobal }) => {
+      const short = name.replace('@vmarea/', '');
+      const path = ['packages', 'apps']
+        .map((group) => `${group}/${short}/package.json`)
+        .find((one) => existsSync(new URL(`../${one}`, import.meta.url)));
+      expect(path, `${name} is in the repository`).toBeDefined();
+      const manifest = JSON.parse(read(path ?? '')) as {
+        name: string;
+        private?: boolean;
+        bin?: Record<string, string>;
+      };
+      expect(manifest.name).toBe(name);
+      expect(manifest.private ?? false).toBe(false);
+      if (!isGlobal) return;
+      const commands = Object.keys(manifest.bin ?? {});
+      expect(commands.length).toBeGreaterThan(0);
+      expect(commands.some((command) => read(file).includes(`${command} `))).toBe(true);
+    },
+  );
+
+  test('are those of the guides, at least', () => {
+    expect(lines.filter(({ isGlobal }) => isGlobal).map(({ file }) => file)).toContain('docs/dumps.md');
+    expect(lines.length).toBeGreaterThan(5);
   });
 });
 
