@@ -1,5 +1,6 @@
 import { UsageError, unknown } from '@vmarea/cli';
 import { AREAS } from './areas.js';
+import { API_CALLS } from './calls.js';
 import { LINEAR } from './linear.js';
 import { MAP, MAP_LARGE } from './map.js';
 import { PROCESSOR } from './processor.js';
@@ -20,6 +21,7 @@ export const WORKLOADS: readonly Workload[] = [
   ...AREAS,
   ...MAP_LARGE,
   ...PROCESSOR,
+  ...API_CALLS,
 ];
 
 /** The workload of a known id. */
