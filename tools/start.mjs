@@ -6,6 +6,4 @@ import { runTurbo } from './support/run-turbo.mjs';
 const [app = 'bench', ...args] = process.argv.slice(2);
 const built = await runTurbo(['build', `--filter=@vmarea/${app}...`], 'stderr');
 process.exitCode =
-  built === 0
-    ? await run(process.execPath, [`${root}apps/${app}/dist/cli.js`, ...args])
-    : built;
+  built === 0 ? await run(process.execPath, [`${root}apps/${app}/dist/cli.js`, ...args]) : built;
