@@ -40,7 +40,8 @@ export const speedArguments = {
   },
   quick: {
     type: 'boolean',
-    description: 'Only check that all columns give the same results: a small run without times',
+    description:
+      'Small and rough, in seconds: 16384 pages, one process for each column, and which columns agree',
   },
   compare: {
     type: 'string',

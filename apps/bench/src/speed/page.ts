@@ -12,7 +12,7 @@ import type { SpeedResult, SpeedRow } from './result.js';
 export function speedPage(result: SpeedResult): string {
   const { columns } = columnsOf(result);
   const format = { head: 'format', align: 'left', cell: (row: SpeedRow) => row.configuration } as const;
-  const charts = result.quick ? [] : descriptions(result).flatMap(([id, text]) => chartsOf(result, id, text));
+  const charts = descriptions(result).flatMap(([id, text]) => chartsOf(result, id, text));
   return htmlPage({
     title: 'The same calls in every format and in C',
     notes: [...facts(result), ...skipped(result), ...notes(result)],

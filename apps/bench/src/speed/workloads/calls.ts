@@ -53,7 +53,7 @@ function openCalls(
   return (bed: Bed): (() => Round) => {
     const kernel = bed.keep(kernelOf(bed));
     const { call, reset } = make(bed, kernel);
-    const calls = Math.max(1, Math.floor(bed.size.units / each));
+    const calls = bed.size.units / each;
     return () => {
       reset?.();
       let checksum = 0;
@@ -188,20 +188,20 @@ const CALLS = [
     'an access that faults, mapWords, the access again by Mmu.translate, unmapWords',
     guest,
   ],
-  ['W10.leaves', 'leaves of a kernel, for each leaf', leaves],
-  ['W10.dump', 'dumpTables, for each leaf', dump],
-  ['W10.vmallocinfo', 'vmallocinfo of 10,000 areas, for each area', text],
+  ['W10.leaves', 'leaves of a kernel, for each leaf', leaves, LISTED],
+  ['W10.dump', 'dumpTables, for each leaf', dump, LISTED],
+  ['W10.vmallocinfo', 'vmallocinfo of 10,000 areas, for each area', text, PRINTED],
 ] as const;
 
 /** Calls of a round for each page of the command line, in one of so many: 4,096 for 262,144. */
 const FEWER = 64;
 
 /** W10: calls of the vmap API, and lists. */
-export const API_CALLS: readonly Workload[] = CALLS.map(([id, description, open]) => ({
+export const API_CALLS: readonly Workload[] = CALLS.map(([id, description, open, each = 1]) => ({
   ...{ id, family: 'W10', description, unit: 'operation' as const },
   ...{ isSameEverywhere: true, hasNoReference: true },
   size: ({ format }, pages) => ({
-    units: Math.max(1, Math.floor(pages / FEWER)),
+    units: each * Math.max(1, Math.floor(pages / FEWER / each)),
     ...{ rangePages: 512, frames: 0, leafShift: format.pageShift },
   }),
   open,
