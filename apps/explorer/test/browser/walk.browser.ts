@@ -301,25 +301,3 @@ test.each(['', 'index.html'])('the page works without a network after its first 
   await page.getByRole('button', { name: /^riscv64/ }).click();
   await page.getByText(/^\d+ of \d+ ranges/).waitFor();
 });
-
-test('the first view is less than 200 kB, packed, also with a bundled table opened', async () => {
-  const page = await site.blank();
-  const names = new Map<string, number>();
-  const waiting: Promise<void>[] = [];
-  page.context().on('response', (response) => {
-    const name = new URL(response.url()).pathname;
-    waiting.push(response.body().then((body) => void names.set(name, gzipSync(body).length)));
-  });
-  await page.goto(`${site.url}#walk`);
-  await page.getByText('Drop a dump').waitFor();
-  const sum = async (): Promise<number> => {
-    await Promise.all(waiting);
-    return [...names.values()].reduce((all, one) => all + one, 0);
-  };
-  expect(await sum()).toBeGreaterThan(10_000);
-  expect(await sum()).toBeLessThan(60_000);
-  await page.getByRole('button', { name: /^x86-64/ }).click();
-  await page.getByText(/^\d+ of \d+ ranges/).waitFor();
-  expect([...names.keys()].some((name) => name.includes('worker'))).toBe(true);
-  expect(await sum()).toBeLessThan(200_000);
-});
