@@ -1,11 +1,13 @@
-import * as core from '@vmarea/core';
+import type * as MmuPackage from '@vmarea/mmu';
+import { loadCore } from './core/load.js';
+import type { Import } from './module-code.js';
 import type { Recorder } from './recorder.js';
 
-type Mmu = typeof import('@vmarea/mmu');
+type Load = (recorder: Recorder, names: Import['names']) => Promise<object>;
 
-/** Packages are loaded when a program imports them: most programs need one format. Core is here, for the recorder reads tables with it. */
-const LOADERS: Readonly<Record<string, (recorder: Recorder) => Promise<object>>> = {
-  '@vmarea/core': async (recorder) => recordedCore(recorder),
+/** Code is loaded when a program imports it: most programs need one format. */
+const LOADERS: Readonly<Record<string, Load>> = {
+  '@vmarea/core': loadCore,
   '@vmarea/mmu': async (recorder) => recordedMmu(await import('@vmarea/mmu'), recorder),
   '@vmarea/arena': async (recorder) => {
     const arena = await import('@vmarea/arena');
@@ -23,62 +25,28 @@ const LOADERS: Readonly<Record<string, (recorder: Recorder) => Promise<object>>>
 export const PACKAGES: readonly string[] = Object.keys(LOADERS);
 
 /**
- * Loads packages, with calls that are recorded.
+ * Loads what a program imports, with calls that are recorded.
  *
- * @throws Error where one cannot be loaded, such as without a network. The message says which.
+ * @throws Error where a package cannot be loaded, such as without a network. The message says which.
  */
 export async function modulesFor(
   recorder: Recorder,
-  names: readonly string[],
+  imports: readonly Import[],
 ): Promise<Readonly<Record<string, object>>> {
-  const load = async (name: string): Promise<readonly [string, object]> => {
+  const load = async (from: string): Promise<readonly [string, object]> => {
+    // A program may import a package twice.
+    const all = imports.filter((one) => one.from === from).map(({ names }) => names);
+    const names = all.some((one) => one === null) ? null : all.flatMap((one) => one ?? []);
     try {
-      return [name, (await LOADERS[name]?.(recorder)) ?? {}];
+      return [from, (await LOADERS[from]?.(recorder, names)) ?? {}];
     } catch (error) {
-      throw new Error(`${name} could not be loaded: ${error instanceof Error ? error.message : error}`);
+      throw new Error(`${from} could not be loaded: ${error instanceof Error ? error.message : error}`);
     }
   };
-  return Object.fromEntries(await Promise.all([...new Set(names)].map(load)));
+  return Object.fromEntries(await Promise.all([...new Set(imports.map(({ from }) => from))].map(load)));
 }
 
-function recordedCore(recorder: Recorder): object {
-  class AddressSpace extends core.AddressSpace {
-    constructor(options: ConstructorParameters<typeof core.AddressSpace>[0]) {
-      super(options);
-      recorder.draw('kernel', { space: this, memory: this.memory });
-      recorder.call('new AddressSpace', [], () => undefined);
-      recorder.traced(this);
-    }
-  }
-  class PageTable extends core.PageTable {
-    constructor(options: ConstructorParameters<typeof core.PageTable>[0]) {
-      super(options);
-      recorder.draw('table', { space: this, memory: options.memory });
-      recorder.call('new PageTable', [], () => undefined);
-      recorder.traced(this);
-    }
-  }
-  class Process extends core.Process {
-    constructor(options: ConstructorParameters<typeof core.Process>[0]) {
-      super(options);
-      recorder.draw('process', { space: this, memory: this.memory });
-      recorder.call('new Process', [], () => undefined);
-      recorder.traced(this);
-    }
-  }
-  const { splitLeaves, collapseLeaves, applyToRange, applyToExisting, prepareTables } = core;
-  /** Functions that change tables. */
-  const changes = { splitLeaves, collapseLeaves, applyToRange, applyToExisting, prepareTables };
-  const recorded = Object.fromEntries(
-    Object.entries(changes).map(([name, change]) => {
-      const make = change as (...args: unknown[]) => unknown;
-      return [name, (...args: unknown[]) => recorder.call(name, args, () => make(...args))];
-    }),
-  );
-  return { ...core, ...recorded, AddressSpace, PageTable, Process };
-}
-
-function recordedMmu(mmu: Mmu, recorder: Recorder): object {
+function recordedMmu(mmu: typeof MmuPackage, recorder: Recorder): object {
   class Mmu extends mmu.Mmu {
     constructor(options: ConstructorParameters<typeof mmu.Mmu>[0]) {
       super(options);

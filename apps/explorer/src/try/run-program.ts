@@ -29,9 +29,9 @@ export async function runProgram(
   stacks.stackTraceLimit = 40;
   let error: RunEnd['error'] = null;
   try {
-    const { body, packages } = moduleCode(code, PACKAGES);
+    const { body, imports } = moduleCode(code, PACKAGES);
     const program = new AsyncFunction('modules', 'console', `'use strict'; ${body}`);
-    await program(await modulesFor(recorder, packages), {
+    await program(await modulesFor(recorder, imports), {
       log: print,
       error: print,
       warn: print,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
@@ -14,11 +15,14 @@ const TYPES: Readonly<Record<string, string>> = {
 /** A browser and a static host of a built folder. */
 export class Site {
   readonly url: string;
+  /** The files that were asked for, since somebody emptied the list. */
+  readonly served: Set<string>;
   readonly #server: Server;
   readonly #browser: Browser;
   readonly #errors: string[] = [];
 
-  private constructor(server: Server, browser: Browser, at: string) {
+  private constructor(server: Server, browser: Browser, at: string, served: Set<string>) {
+    this.served = served;
     this.#server = server;
     this.#browser = browser;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${at}`;
@@ -29,6 +33,7 @@ export class Site {
    * @param at - the path at which the host has it.
    */
   static async open(folder: URL = dist, at = '/'): Promise<Site> {
+    const served = new Set<string>();
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url ?? '/', 'http://localhost');
       const file = new URL(pathname.slice(at.length) || 'index.html', folder);
@@ -36,13 +41,14 @@ export class Site {
         response.writeHead(404).end();
         return;
       }
+      served.add(fileURLToPath(file));
       const type = TYPES[file.pathname.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
       response.writeHead(200, { 'Content-Type': type }).end(readFileSync(file));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const executablePath = process.env.VMAREA_CHROMIUM ?? '/usr/bin/chromium';
     const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
-    return new Site(server, await chromium.launch({ executablePath, args }), at);
+    return new Site(server, await chromium.launch({ executablePath, args }), at, served);
   }
 
   /** Opens a page. What it complains about fails the test that asks `requireQuiet`, and so does what it asks of another host. */

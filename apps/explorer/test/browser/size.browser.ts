@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PROGRAMS } from '../../src/page/try/programs.js';
 import { Site } from './page.js';
 
 /*
@@ -12,29 +12,9 @@ let site: Site;
 beforeAll(async () => {
   site = await Site.open();
 });
-afterEach(() => site.requireQuiet());
 afterAll(() => site.close());
 
-/** Opens a view by itself. @returns the page, and the bytes that it has loaded so far, by file. */
-async function opened(view: string): Promise<{ page: Page; loaded: () => Promise<Map<string, number>> }> {
-  const page = await site.blank();
-  const files = new Map<string, number>();
-  const waiting: Promise<void>[] = [];
-  page.context().on('response', (response) => {
-    const name = new URL(response.url()).pathname;
-    waiting.push(response.body().then((body) => void files.set(name, gzipSync(body).length)));
-  });
-  await page.goto(`${site.url}#${view}`);
-  return {
-    page,
-    async loaded() {
-      await Promise.all(waiting);
-      return files;
-    },
-  };
-}
-
-/** The sizes that the README says, by the row. */
+/** The sizes that the README says, by the row: bytes of the limit, and thousands of bytes that were measured. */
 const SAID = new Map(
   [
     ...readFileSync(new URL('../../README.md', import.meta.url), 'utf8').matchAll(
@@ -46,46 +26,31 @@ const SAID = new Map(
   ]),
 );
 
-/** Requires that files weigh less than the limit of a row, and about as much as the README says. */
-function requireSaid(what: string, files: Map<string, number>): void {
-  const said = SAID.get(what);
-  expect(sum(files)).toBeLessThan(said?.limit ?? 0);
-  expect(Math.abs(sum(files) / 1000 - (said?.measured ?? 0))).toBeLessThan(3);
+/** Bytes of all files that are loaded until a view shows something, each packed, by a browser that has none yet. */
+async function loaded(hash: string, shows: RegExp): Promise<number> {
+  site.served.clear();
+  const page = await site.blank();
+  await page.goto(site.url + hash);
+  await page.getByText(shows).first().waitFor();
+  await page.context().close();
+  return [...site.served].reduce((all, file) => all + gzipSync(readFileSync(file)).length, 0);
 }
 
-const sum = (files: Map<string, number>): number => [...files.values()].reduce((all, one) => all + one, 0);
-
-test('walk as the first view is as small as the README says, also with a bundled table opened', async () => {
-  const { page, loaded } = await opened('walk');
-  await page.getByText('Drop a dump').waitFor();
-  expect(sum(await loaded())).toBeGreaterThan(10_000);
-  requireSaid('Walk, with buttons that work', await loaded());
-  await page.getByRole('button', { name: /^x86-64/ }).click();
-  await page.getByText(/^\d+ of \d+ ranges/).waitFor();
-  const files = await loaded();
-  expect([...files.keys()].some((name) => name.includes('worker'))).toBe(true);
-  requireSaid('Walk, with a bundled table opened', files);
+test.each([
+  ['Walk, with buttons that work', '#walk', /^Drop a dump/],
+  ['Walk, with a bundled table opened', '#walk?table=x86-64', /^697 of 697 ranges/],
+  ["Try, with the README's program drawn", '#try', /^Call \d+ of 10$/],
+  ['Compare, with the bundled areas drawn', '#compare', /On 64K pages/],
+])('%s: as small as the README says', async (what, hash, shows) => {
+  const said = SAID.get(what);
+  const bytes = await loaded(hash, shows);
+  expect(bytes).toBeLessThan(said?.limit ?? 0);
+  expect(Math.abs(bytes / 1000 - (said?.measured ?? 0))).toBeLessThan(3);
 });
 
-test.each([
-  ['try', /^Call \d+ of \d+$/, "Try, with the README's program drawn"],
-  ['compare', /^The address space/, 'Compare, with the bundled areas drawn'],
-])(
-  '%s as the first view is as small as the README says, with its first answer',
-  async (view, heading, what) => {
-    const { page, loaded } = await opened(view);
-    await page.getByRole('heading', { name: heading }).first().waitFor();
-    const files = await loaded();
-    expect([...files.keys()].some((name) => name.includes('worker'))).toBe(true);
-    requireSaid(what, files);
-  },
-);
-
-test('a package loads when a program names it', async () => {
-  const { page, loaded } = await opened('try');
-  await page.getByRole('heading', { name: /^Call \d+ of \d+$/ }).waitFor();
-  const before = (await loaded()).size;
-  await page.locator('#program').selectOption('arena');
-  await page.getByText('createArena').first().waitFor();
-  await expect.poll(async () => (await loaded()).size).toBeGreaterThan(before);
+test.each(PROGRAMS.map(({ name }) => name))('the program %s has less than 200 kB', async (name) => {
+  const bytes = await loaded(`#try?program=${name}`, /^Call \d+ of \d+$/);
+  // All of Try: its worker, too.
+  expect(bytes).toBeGreaterThan(100_000);
+  expect(bytes).toBeLessThan(200_000);
 });

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import * as core from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { PROGRAMS } from '../../src/page/try/programs.js';
 import { recorded } from './recorded.js';
@@ -56,6 +57,25 @@ describe('a program of somebody', () => {
     const { error } = await recorded("import { readFileSync } from 'node:fs';\n");
     expect(error?.message).toMatch(/^there is no package node:fs here: there are @vmarea\/core/);
     expect((await recorded("import fs from 'fs';")).error?.message).toMatch(/^this line is not understood/);
+  });
+
+  test.each([
+    ["import * as all from '@vmarea/core';", 'Object.keys(all).length', String(Object.keys(core).length)],
+    [
+      "import { parseVmallocinfo as parse, type Area, hex } from '@vmarea/core';",
+      '[typeof parse, hex(5n)]',
+      "[ 'function', '0x0000000000000005' ]",
+    ],
+    [
+      "import { Process } from '@vmarea/core';\nimport { splitLeaves } from '@vmarea/core';",
+      '[Process.name, typeof splitLeaves]',
+      "[ 'Process', 'function' ]",
+    ],
+    ["import { createArena\n} from '@vmarea/arena';", 'typeof createArena', 'function'],
+  ])('gets what it imports: %s', async (imports, value, text) => {
+    const { output, error } = await recorded(`${imports}\nconsole.log(${value});`);
+    expect(error).toBeNull();
+    expect(output).toEqual([text]);
   });
 
   test('is drawn after each call: areas, text and tables', async () => {

@@ -1,0 +1,2 @@
+/** All of core. It shares its chunks with the smaller parts. */
+export * from '@vmarea/core';
