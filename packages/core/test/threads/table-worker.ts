@@ -59,10 +59,11 @@ function neighbours(): Did {
   return { made: rounds, refused: 0 };
 }
 
-/** All threads want the same pages. Whoever has them unmaps them. */
+/** All threads want the same pages, until each has had them `rounds` times. Whoever has them unmaps them. */
 function same(): Did {
   let made = 0;
-  for (let i = 0; i < rounds; i++) {
+  let refused = 0;
+  while (made < rounds) {
     const frames = Uint32Array.from({ length: 40 }, () => thread + 1);
     if (make(() => table.map(BASE, frames, RW))) {
       made++;
@@ -71,10 +72,10 @@ function same(): Did {
         if (pfn !== thread + 1) throw new Error(`page ${page} of thread ${thread} holds frame ${pfn}`);
       }
       table.unmap(BASE, 40n * PAGE);
-    }
-    if (i % 16 === 0) group.quiesce();
+    } else refused++;
+    if ((made + refused) % 16 === 0) group.quiesce();
   }
-  return { made, refused: rounds - made };
+  return { made, refused };
 }
 
 /** Maps, changes and unmaps 48 pages until it is killed. */
