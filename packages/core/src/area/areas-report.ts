@@ -1,9 +1,11 @@
 import { counted, sizeText } from '../prints.js';
+import type { AreaInfo } from './area.js';
 import type { BusyAreas } from './busy-areas.js';
 import type { FreeSpace } from './free-space.js';
 import { NIL } from './interval-tree.js';
 import type { AddressWindow, PageUnits, PageWindow } from './page-units.js';
 import { linux612 } from './print-line.js';
+import type { VmallocinfoLine } from './vmallocinfo-line.js';
 import type { VmapNodes } from './vmap-nodes.js';
 
 /** How the space is used, in bytes. */
@@ -83,19 +85,29 @@ export function usageText({ areas, busyBytes, lazyBytes, largestFree }: AreaStat
 /** The text of /proc/vmallocinfo in Linux's order: areas by node and address, then what waits. */
 export function vmallocinfoText({ units, nodes, busy }: AreasParts): string {
   const waiting = Array.from({ length: nodes.count }, (_, node) => nodes.state(node).lazy).flat();
-  const lines = [
-    ...[...busy].map(({ area: { address, bytes, guardBytes, info } }) => ({
-      ...{ type: info.isRam === true ? ('vm_map_ram' as const) : ('area' as const), info },
-      ...spanOf(address, bytes + BigInt(guardBytes)),
-    })),
-    ...waiting.map(({ start, size }) => ({
-      ...{ type: 'unpurged' as const, info: {} },
-      ...spanOf(units.bytes(start), units.bytes(size)),
-    })),
-  ];
-  return lines.map((line, i) => `${linux612(line, i)}\n`).join('');
+  let text = '';
+  let lines = 0;
+  for (const { area, start, size } of busy) {
+    const { info } = area;
+    const type = info.isRam === true ? 'vm_map_ram' : 'area';
+    text += `${linux612(lineOf(units, type, start, size, info), lines++)}\n`;
+  }
+  for (const { start, size } of waiting)
+    text += `${linux612(lineOf(units, 'unpurged', start, size, NOTHING), lines++)}\n`;
+  return text;
 }
 
-function spanOf(start: bigint, bytes: bigint): { start: bigint; end: bigint; bytes: bigint } {
-  return { start, end: start + bytes, bytes };
+const NOTHING: AreaInfo = Object.freeze({});
+
+/** A line for pages, the guard included. */
+function lineOf(
+  units: PageUnits,
+  type: VmallocinfoLine['type'],
+  first: number,
+  pages: number,
+  info: AreaInfo,
+): VmallocinfoLine {
+  const start = units.bytes(first);
+  const bytes = units.bytes(pages);
+  return { type, start, end: start + bytes, bytes, info };
 }

@@ -19,16 +19,13 @@ export function linux612({ type, start, end, bytes, info }: VmallocinfoLine, i: 
   if (caller !== undefined) checkCaller(caller);
   if (isArray(words) !== true) throw wrong(i, 'info.words', words, 'an array');
   if (isArray(nodes) !== true) throw wrong(i, 'info.nodes', nodes, 'an array');
-  const parts = [
-    place,
-    ...(caller === undefined ? [] : [caller]),
-    ...(checkedCount(pages, i, 'info.pages') === 0 ? [] : [`pages=${pages}`]),
-    ...(phys === 0n ? [] : [`phys=0x${hex16(phys, i, 'info.phys')}`]),
-    ...AREA_WORDS.filter((word) => words.includes(word)),
-    ...(vpages === true ? ['vpages'] : []),
-    ...nodes.map((one) => nodeOf(one, i)),
-  ];
-  return parts.join(' ');
+  // One text that grows: a list of its parts, spread and joined, took half of the time.
+  let line = caller === undefined ? place : `${place} ${caller}`;
+  if (checkedCount(pages, i, 'info.pages') !== 0) line += ` pages=${pages}`;
+  if (phys !== 0n) line += ` phys=0x${hex16(phys, i, 'info.phys')}`;
+  if (words.length > 0) for (const word of AREA_WORDS) if (words.includes(word)) line += ` ${word}`;
+  if (vpages === true) line += ' vpages';
+  return nodes.length === 0 ? line : [line, ...nodes.map((one) => nodeOf(one, i))].join(' ');
 }
 
 function nodeOf(one: { node: number; pages: number }, i: number): string {

@@ -174,10 +174,32 @@ export class VmapAreas {
     const { vstart, vend } = given.window === undefined ? usual : units.window(window);
     const isUsual = window.start === this.#setup.window.start && window.end === this.#setup.window.end;
     const node = isUsual && this.cpus > 1 ? cpu : -1;
-    let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
-    if (start < 0) start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend), mayPurge);
+    const start = this.#take(node, size, align, vstart, vend, mayPurge);
     if (start < 0) throw this.#noRoom(bytes, guardBytes, align, window);
     return this.#add(start, pages, guardBytes, node, info);
+  }
+
+  /**
+   * `reserve` in the usual window with the usual alignment, for calls that have checked their arguments.
+   *
+   * @param pages - usable pages, 1 or more.
+   * @param guardBytes - bytes to keep free after them.
+   * @param cpu - the processor that asks.
+   * @param mayPurge - whether it purges when nothing fits.
+   * @param info - what is known of the area.
+   * @throws VmError as `reserve`.
+   * @internal
+   */
+  reservePages(pages: number, guardBytes: number, cpu: number, mayPurge: boolean, info: AreaInfo): Area {
+    const { units, window } = this.#setup;
+    const { vstart, vend } = this.#setup.pages;
+    const guard = units.guard(guardBytes);
+    if (info.caller !== undefined) checkInfo(info);
+    const size = pages + guard / 2 ** units.shift;
+    const node = this.cpus > 1 ? cpu : -1;
+    const start = this.#take(node, size, 1, vstart, vend, mayPurge);
+    if (start < 0) throw this.#noRoom(units.bytes(pages), guard, 1, window);
+    return this.#add(start, pages, guard, node, info);
   }
 
   /**
@@ -332,6 +354,16 @@ export class VmapAreas {
       .sort((a, b) => a.start - b.start)
       .map(({ area }) => area)
       .values();
+  }
+
+  /** Takes pages from a node's pool, else from the free space; when nothing fits, once more after a full purge. */
+  #take(node: number, size: number, align: number, vstart: number, vend: number, mayPurge: boolean): number {
+    const pooled = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
+    if (pooled >= 0) return pooled;
+    const start = this.#free.take(size, align, vstart, vend);
+    if (start >= 0 || !mayPurge) return start;
+    this.#purge(true);
+    return this.#free.take(size, align, vstart, vend);
   }
 
   /** Searches, and once more after a full purge when nothing fits. */

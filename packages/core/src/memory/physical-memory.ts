@@ -1,5 +1,6 @@
 import { checkAddress } from '../check/address.js';
 import { copyList } from '../check/list.js';
+import { wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { hex, isArray, shown, VmError } from '../errors.js';
 import { printsItself, sizeText } from '../prints.js';
@@ -40,6 +41,8 @@ export class PhysicalMemory {
   readonly #banks: readonly ByteBank[];
   /** The banks' first addresses, for the search. */
   readonly #starts: Float64Array;
+  /** The bank of the last access by number: most accesses are near each other. */
+  #near: ByteBank;
 
   private constructor(banks: ByteBank[]) {
     requireLittleEndian();
@@ -58,6 +61,7 @@ export class PhysicalMemory {
     this.#banks = Object.freeze(banks);
     this.#starts = Float64Array.from(banks, (bank) => bank.start);
     this.banks = this.#banks;
+    this.#near = banks[0] as ByteBank;
   }
 
   /**
@@ -148,6 +152,22 @@ export class PhysicalMemory {
     const address = checkedAddress(pa, 4);
     const bank = this.#bankAt(address, pa);
     return bank.read32(bank.offsetOf(address));
+  }
+
+  /**
+   * Reads 32 bits as `read32` does, with numbers only: for loops, in which a bigint takes most of the time.
+   *
+   * @param pa - physical address in bytes, a multiple of 4, as a number. It is exact below 2^53, and memory ends at 2^52.
+   * @returns the word, signed; `>>> 0` makes it unsigned.
+   * @throws VmError `EINVAL` for a misaligned address, or anything but a number; `ERANGE` for a negative one; `EFAULT`
+   *   where there are no bytes.
+   */
+  readSigned32(pa: number): number {
+    const near = this.#near;
+    // A text would be compared as a number.
+    const offset = typeof pa === 'number' ? near.offsetOf(pa) : -1;
+    if (offset >= 0 && (offset & 3) === 0 && Math.floor(offset) === offset) return near.read32(offset) | 0;
+    return this.#readFar(pa);
   }
 
   /**
@@ -246,6 +266,15 @@ export class PhysicalMemory {
     const others = this.banks.length - SHOWN;
     if (others > 0) lines[SHOWN - 1] = `  and ${others + 1} more banks`;
     return [`PhysicalMemory of ${sizeText(bytes)}`, ...lines].join('\n');
+  }
+
+  /** What `readSigned32` does at an address in another bank, and with a wrong one. */
+  #readFar(pa: number): number {
+    if (!Number.isSafeInteger(pa)) throw wrongValue('the physical address', pa, 'an integer below 2^53');
+    const address = checkedAddress(BigInt(pa), 4);
+    const bank = this.#bankAt(address, BigInt(pa));
+    this.#near = bank;
+    return bank.read32(bank.offsetOf(address)) | 0;
   }
 
   #bankAt(address: number, pa: bigint): ByteBank {

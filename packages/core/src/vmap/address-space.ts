@@ -194,6 +194,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * ```
    */
   getVmArea(size: number | bigint, flags: number = 0, options?: CallerOptions): VmArea {
+    if (options === undefined && isSize(size) && typeof flags === 'number')
+      return this.#space.change(() => this.#space.handleOf(reserve(this.#space, { size, flags })));
     const given = optionsOf(options, CALLER_OPTIONS, 'getVmArea()') as CallerOptions;
     return this.getVmAreaNode({ ...given, size, flags });
   }
@@ -527,6 +529,8 @@ export class AddressSpace<C extends Controls = Controls> {
    *   addresses, pages or tables are used up.
    */
   vmalloc(size: number | bigint, options?: VmallocOptions): bigint {
+    if (options === undefined && isSize(size))
+      return this.#space.change(() => vmallocNodeRange(this.#space, { size }).area.address);
     return this.vmallocNodeRange({ ...choices(options, 'vmalloc()'), size });
   }
 
@@ -842,6 +846,11 @@ export class AddressSpace<C extends Controls = Controls> {
     this.#space.look();
     return this.#space;
   }
+}
+
+/** True for what can be a size: it needs no check of options, only that of its value. */
+function isSize(size: unknown): boolean {
+  return typeof size === 'number' || typeof size === 'bigint';
 }
 
 function choices(options: VmallocOptions | undefined, call: string): VmallocOptions {

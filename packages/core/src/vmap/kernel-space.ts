@@ -39,7 +39,6 @@ export class KernelSpace extends Space {
   readonly calls: ThreadCalls | null;
   /** The processor that calls. */
   cpu = 0;
-  readonly #handles = new WeakMap<VmStruct, VmArea>();
 
   constructor(options: AddressSpaceOptions) {
     const { format, linux, memory, frames, ram = frames, sink, release = '6.12' } = options;
@@ -109,12 +108,8 @@ export class KernelSpace extends Space {
 
   /** The handle of an area. It is always the same object. */
   handleOf(vm: VmStruct): VmArea {
-    let handle = this.#handles.get(vm);
-    if (handle === undefined) {
-      handle = this.threads?.makeHandle(vm) ?? new VmArea(this, this.linux, vm);
-      this.#handles.set(vm, handle);
-    }
-    return handle;
+    vm.handle ??= this.threads?.makeHandle(vm) ?? new VmArea(this, this.linux, vm);
+    return vm.handle as VmArea;
   }
 
   /** A protection without execution (pgprot_nx). */

@@ -19,6 +19,39 @@ describe('PhysicalMemory', () => {
     expect(memory.banks[0]?.words[(0x1008 + 4) / 4]).toBe(0xdead_beef | 0);
   });
 
+  test('reads at numbers what it reads at bigints, in each bank', () => {
+    const memory = PhysicalMemory.of([
+      { bytes: 4096, base: 0x1000n },
+      { bytes: 4096, base: 0xf_0000_0000_0000n },
+    ]);
+    for (const [pa, value] of [
+      [0x1ffcn, 0x7fff_ffff],
+      [0xf_0000_0000_0ffcn, 0x8000_0001],
+      [0x1000n, 0xffff_fffe],
+    ] as const) {
+      memory.write32(pa, value);
+      expect(memory.readSigned32(Number(pa))).toBe(value | 0);
+      expect(memory.readSigned32(Number(pa)) >>> 0).toBe(memory.read32(pa));
+    }
+  });
+
+  test.each([
+    [0x1002, 'EINVAL'],
+    [4096.5, 'EINVAL'],
+    [Number.NaN, 'EINVAL'],
+    [Number.POSITIVE_INFINITY, 'EINVAL'],
+    ['4096', 'EINVAL'],
+    [0x1000n, 'EINVAL'],
+    [undefined, 'EINVAL'],
+    [2 ** 53, 'EINVAL'],
+    [-4, 'ERANGE'],
+    [0x2000, 'EFAULT'],
+    [0, 'EFAULT'],
+  ])('readSigned32 refuses %s', (pa, code) => {
+    const memory = PhysicalMemory.create({ bytes: 4096, base: 0x1000n });
+    expect(codeOf(() => memory.readSigned32(wrong(pa)))).toBe(code);
+  });
+
   test('stores a signed value as its bits', () => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
     memory.write32(0n, -1);

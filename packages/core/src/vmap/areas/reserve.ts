@@ -9,9 +9,12 @@ import type { VmAreaRequest } from '../options.js';
 import { nameOf, VmStruct } from './vm-struct.js';
 
 /** A checked request. */
-interface Reservation extends VmAreaRequest {
+type Reservation = { readonly [Name in keyof VmAreaRequest]: VmAreaRequest[Name] | undefined } & {
   readonly mayPurge?: boolean;
-}
+};
+
+/** Most bytes of a request whose pages are counted in doubles. */
+const MOST_COUNTED = 2 ** 52;
 
 /**
  * Reserves an area (__get_vm_area_node). It changes no table.
@@ -27,8 +30,22 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
   checkAlign(align);
   const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
-  const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
+  const bytes = Number(requested);
+  // Most requests: nothing of them has to be told in options, which are read and checked once more.
+  if (
+    shift === space.pageShift &&
+    window === undefined &&
+    align <= space.pages &&
+    (flags & VM_IOREMAP) === 0 &&
+    bytes <= MOST_COUNTED
+  ) {
+    const guardBytes = (flags & VM_NO_GUARD) !== 0 ? 0 : space.linux.guardBytes;
+    const pages = Math.ceil(bytes / space.pageBytes);
+    vm.area = space.areas.reservePages(pages, guardBytes, space.cpu, mayPurge, vm);
+    return vm;
+  }
+  const unit = 1n << BigInt(shift);
   vm.area = space.areas.reserve(((requested + unit - 1n) / unit) * unit, {
     // Linux's default of 1 byte means a page.
     ...(align > space.pages ? { align } : {}),

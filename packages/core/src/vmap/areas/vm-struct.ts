@@ -74,6 +74,11 @@ export class VmStruct implements AreaInfo {
   /** What populates a lazy area. */
   lazy: LazyGrowth | null = null;
   isLive = true;
+  /**
+   * Its handle, once somebody asked for it. It is here, and not in a WeakMap, since the collector takes
+   * longer for an entry of one than a reservation takes.
+   */
+  handle: object | null = null;
 
   constructor(flags: number, requestedBytes: bigint, caller: string | undefined) {
     this.flags = flags;

@@ -61,7 +61,9 @@ class AllocatedChunks implements ChunkSource {
     const first = this.#frames.allocate(this.#order);
     // Nobody else may hand such a frame over: this area frees it.
     this.#owners.take(this.#blockAt(first));
-    return Float64Array.from({ length: 2 ** this.#order }, (_, i) => first + i);
+    const list = new Float64Array(2 ** this.#order);
+    for (let i = 0; i < list.length; i++) list[i] = first + i;
+    return list;
   }
 
   give(list: FrameArray): void {
@@ -81,6 +83,8 @@ class AllocatedChunks implements ChunkSource {
   }
 
   #blockAt(first: number): OwnedFrames {
-    return { heads: Float64Array.of(first), order: this.#order };
+    const heads = new Float64Array(1);
+    heads[0] = first;
+    return { heads, order: this.#order };
   }
 }

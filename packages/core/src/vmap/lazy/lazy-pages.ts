@@ -175,27 +175,32 @@ export class LazyPages implements LazyGrowth {
   #fill(chunks: readonly number[]): void {
     const { table, linux } = this.#space;
     // Prepared chunks count already.
-    const ready = chunks.reduce((sum, chunk) => sum + (this.#ready.has(chunk) ? 1 : 0), 0);
+    let ready = 0;
+    if (this.#ready.size > 0) for (const chunk of chunks) if (this.#ready.has(chunk)) ready++;
     this.#requireLimit(chunks.length - ready + this.#ready.size);
     const taken: FrameArray[] = [];
     try {
       for (const chunk of chunks) taken.push(this.#ready.get(chunk) ?? this.#source.take(chunk));
       const caps = this.#space.capsOf(linux.leaves.vmalloc, this.#chunkShift);
-      table.mapMany(
-        chunks.map((chunk, i) => ({
-          va: this.#addressOf(chunk),
-          frames: taken[i] as FrameArray,
-          protection: this.#protection,
-          options: caps,
-        })),
-      );
+      const one = taken.length === 1 ? taken[0] : undefined;
+      // Most uses are of one chunk: no list of pieces has to be read and checked.
+      if (one !== undefined) table.map(this.#addressOf(chunks[0] as number), one, this.#protection, caps);
+      else
+        table.mapMany(
+          chunks.map((chunk, i) => ({
+            va: this.#addressOf(chunk),
+            frames: taken[i] as FrameArray,
+            protection: this.#protection,
+            options: caps,
+          })),
+        );
     } catch (error) {
       this.#giveUp(taken, chunks);
       throw error;
     }
-    for (const [i, chunk] of chunks.entries()) {
-      this.#chunks.set(chunk, taken[i] as FrameArray);
-      this.#ready.delete(chunk);
+    for (let i = 0; i < chunks.length; i++) {
+      this.#chunks.set(chunks[i] as number, taken[i] as FrameArray);
+      this.#ready.delete(chunks[i] as number);
     }
     this.#populated += chunks.length;
     this.#peak = Math.max(this.#peak, this.#chunks.size * this.#chunkPages);

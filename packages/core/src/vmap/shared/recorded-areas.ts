@@ -33,6 +33,17 @@ export class RecordedAreas extends VmapAreas {
     return this.#recorder.record(['reserve', bytes, rest], reserve, ({ address }) => address);
   }
 
+  override reservePages(
+    pages: number,
+    guardBytes: number,
+    cpu: number,
+    mayPurge: boolean,
+    info: AreaInfo,
+  ): Area {
+    const bytes = BigInt(pages) << BigInt(this.pageShift);
+    return this.reserve(bytes, { guardBytes, ioremap: false, cpu, mayPurge, info });
+  }
+
   override reservePercpu(
     offsets: readonly number[],
     sizes: readonly number[],

@@ -1,4 +1,5 @@
 import { checkCaller } from '../../area/caller.js';
+import type { AddressWindow } from '../../area/page-units.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { narrowed } from '../../check/frames.js';
 import { flagOption } from '../../check/members.js';
@@ -40,7 +41,10 @@ const POINTER_BYTES = 8;
 const MAX_ORDER = 18;
 
 /** A checked request, with defaults filled in. */
-interface CheckedRequest extends VmallocRequest {
+interface CheckedRequest {
+  readonly size: number | bigint;
+  readonly window: AddressWindow | undefined;
+  readonly caller: string | undefined;
   readonly flags: number;
   readonly zero: boolean;
   readonly mayPurge: boolean;
@@ -64,11 +68,12 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
     request.protection === undefined ? space.linux.protections.PAGE_KERNEL : request.protection,
   );
   // Read once, since the search may run twice.
-  const window = request.window === undefined ? {} : { window: checkedWindow(space, request.window) };
+  const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const zero = flagOption(request, 'zero', false);
   const mayPurge = flagOption(request, 'mayPurge', true);
-  if (request.caller !== undefined) checkCaller(request.caller);
-  const checked: CheckedRequest = { ...request, flags, zero, mayPurge, protection, ...window };
+  const { size, caller } = request;
+  if (caller !== undefined) checkCaller(caller);
+  const checked: CheckedRequest = { size, window, caller, flags, zero, mayPurge, protection };
   const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
   if (shift === space.pageShift) return allocate(space, checked, shift, align);
   const aligned = align > 1n << BigInt(shift) ? align : 1n << BigInt(shift);
@@ -120,18 +125,13 @@ function allocate(
   failed: VmStruct[] | null = null,
 ): VmStruct {
   const { size, flags, window, caller, zero, mayPurge, protection } = request;
-  const common = { mayPurge, ...(caller === undefined ? {} : { caller }) };
   const taken: { readonly vm: VmStruct; owned: OwnedFrames | null }[] = [];
   try {
-    const vm = reserve(space, {
-      ...{ size, align, shift, flags: flags | VM_ALLOC },
-      ...common,
-      ...(window === undefined ? {} : { window }),
-    });
+    const vm = reserve(space, { size, align, shift, flags: flags | VM_ALLOC, caller, window, mayPurge });
     taken.push({ vm, owned: null });
     // The array of an area's pages is itself an area when it is longer than a page, and so on.
     for (let bytes = arrayBytes(space, vm); bytes > space.pageBytes; ) {
-      const array = reserve(space, { size: bytes, flags: VM_ALLOC, ...common });
+      const array = reserve(space, { size: bytes, flags: VM_ALLOC, caller, mayPurge });
       taken.push({ vm: array, owned: null });
       bytes = arrayBytes(space, array);
     }
