@@ -65,16 +65,30 @@ test('refuses an unknown option, so it cannot change the size of an area', () =>
   );
 });
 
-test('each member of a window is read once', () => {
-  const { kernel, linux, pageBytes } = kernelOf('x86-64');
-  let looks = 0;
-  const window = {
-    get start() {
-      return looks++ === 0 ? linux.window.start : 0n;
-    },
-    end: linux.window.end,
+describe('each member of a window is read once', () => {
+  /** A window whose start is right only when it is read first. */
+  const fickle = (start: bigint, end: bigint) => {
+    let looks = 0;
+    return {
+      get start() {
+        return looks++ === 0 ? start : 0n;
+      },
+      end,
+    };
   };
-  expect(kernel.getVmAreaNode({ size: pageBytes, window }).addr).toBe(linux.window.start);
+
+  test('by a reservation', () => {
+    const { kernel, linux, pageBytes } = kernelOf('x86-64');
+    const window = fickle(linux.window.start, linux.window.end);
+    expect(kernel.getVmAreaNode({ size: pageBytes, window }).addr).toBe(linux.window.start);
+  });
+
+  test('by vmalloc, which searches again with base pages where no huge page fits', () => {
+    const { kernel, linux, pageBytes } = kernelOf('x86-64');
+    const start = linux.window.start + BigInt(pageBytes);
+    const window = fickle(start, start + BigInt(513 * pageBytes));
+    expect(kernel.vmallocNodeRange({ size: 512 * pageBytes, window, flags: VM_ALLOW_HUGE_VMAP })).toBe(start);
+  });
 });
 
 describe('a protection', () => {
